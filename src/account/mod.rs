@@ -1,0 +1,1 @@
+//! Level 3: the reference central account: ledger, store, interface, administration.

@@ -1,0 +1,1 @@
+//! The central account over TLS: the port `CentralAccount`, and enrolment.

@@ -1,0 +1,8 @@
+//! Level 3: one folder per outside thing.
+
+pub mod https;
+#[cfg(feature = "pcsc")]
+pub mod pcsc;
+pub mod secrets;
+pub mod sqlite;
+pub mod system;

@@ -1,0 +1,1 @@
+//! Secrets at rest: one wrapping key from a secret store, everything else wrapped by it.

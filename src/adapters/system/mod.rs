@@ -1,0 +1,1 @@
+//! Clocks and chance of the machine.

@@ -1,0 +1,15 @@
+//! Level 0: nouns and rules of the trade. Pure: no clock, no chance, no file, no log; all of that arrives as arguments.
+//!
+//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `standing`, `documents`, `delivery` →
+//! `decision`.
+
+pub mod amount;
+pub mod decision;
+pub mod delivery;
+pub mod documents;
+pub mod ids;
+pub mod offer;
+pub mod reading;
+pub mod record;
+pub mod standing;
+pub mod time;

@@ -1,0 +1,22 @@
+//! Teilhabe-Terminal: point of sale for German benefits for education and participation.
+//!
+//! The map is `docs/ARCHITECTURE.md`. Layers, lowest first: [`domain`], [`cbor`] → [`ports`], [`protocol`] →
+//! [`profile`], [`card`], [`terminal`] → [`adapters`], `account`, `sim` → [`app`] → [`headless`], `ui` → the programs.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "account")]
+pub mod account;
+pub mod adapters;
+pub mod app;
+pub mod card;
+pub mod cbor;
+pub mod domain;
+pub mod headless;
+pub mod ports;
+pub mod profile;
+pub mod protocol;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod terminal;
+#[cfg(feature = "gui")]
+pub mod ui;

@@ -1,0 +1,211 @@
+//! Level 1: the three things that cannot run on a laptop, as traits: a card in a reader, the central account, time and
+//! chance. Ports speak domain words and raw bytes.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::domain::{
+    delivery::{Payload, Receipt, Unsettled},
+    documents::{Control, DocumentName, ReferenceKey, SignedDocument},
+    ids::RecordId,
+};
+
+/// Name of a slot as PC/SC lists it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotName(pub String);
+
+/// Something the reader noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReaderEvent {
+    /// The list of slots changed; all of them, in PC/SC's order.
+    Slots(Vec<SlotName>),
+    /// A card lies in the slot.
+    CardPresented {
+        /// Where.
+        slot: SlotName,
+        /// Its ATR as PC/SC gave it, at most 33 bytes, not yet believed.
+        atr: Vec<u8>,
+        /// PC/SC's event counter of the slot: tells a quick swap from one presence.
+        event_counter: u16,
+    },
+    /// The slot is empty.
+    CardRemoved {
+        /// Where.
+        slot: SlotName,
+    },
+    /// A card that says nothing lies in the slot.
+    CardMute {
+        /// Where.
+        slot: SlotName,
+    },
+}
+
+/// What to do with a card when leaving it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Leave it powered.
+    Leave,
+    /// Power it down: the next user starts clean.
+    Unpower,
+}
+
+/// What the reader needs to recover.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReaderError {
+    /// The PC/SC service is missing, restarting or gone: a new context is needed; wait and establish again.
+    #[error("the smart-card service is not available ({0})")]
+    ServiceGone(String),
+    /// The slot is gone; list again.
+    #[error("the reader is gone")]
+    ReaderGone,
+    /// Access is denied by policy: somebody must change the installation.
+    #[error("access to the smart-card service is denied")]
+    Denied,
+    /// The wait was cancelled.
+    #[error("the wait was cancelled")]
+    Cancelled,
+    /// Anything PC/SC says that has no meaning here.
+    #[error("the reader failed ({0})")]
+    Other(String),
+}
+
+/// Why bytes could not be exchanged with a card.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ChannelError {
+    /// The card is gone.
+    #[error("the card was removed")]
+    Removed,
+    /// Another program reset the card: start again from SELECT.
+    #[error("the card was reset by another program")]
+    Reset,
+    /// The card does not answer, or its answer makes no sense to the reader.
+    #[error("the card does not respond")]
+    Unresponsive,
+    /// Another program holds the card.
+    #[error("another program uses the reader")]
+    Shared,
+    /// Reader or service is gone.
+    #[error("the reader is gone")]
+    ReaderGone,
+    /// An answer of fewer than two bytes: a fault of the reader.
+    #[error("the reader gave an answer of {0} bytes")]
+    Short(usize),
+}
+
+/// A byte pipe to one card, inside one card transaction.
+///
+/// Forwards commands unchanged and returns the answer with its status word. A bad status word is no error; 61xx and
+/// 6Cxx are the caller's business.
+pub trait CardChannel {
+    /// Sends one command APDU; blocks.
+    ///
+    /// # Errors
+    /// [`ChannelError`]; the channel is dead afterwards, except after [`ChannelError::Reset`].
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError>;
+
+    /// Ends the transaction and leaves the card as told. Errors are of no use to anybody and are swallowed.
+    fn end(self: Box<Self>, disposition: Disposition);
+}
+
+/// Ends a blocked [`CardReader::wait`] from another thread.
+pub trait CancelWait: Send + Sync {
+    /// May be lost if no wait is running; a wait is bounded anyway.
+    fn cancel(&self);
+}
+
+/// Readers and their cards. Lives on one thread, which it may block.
+pub trait CardReader {
+    /// Waits for events, at most `limit`. An empty answer means nothing happened.
+    ///
+    /// # Errors
+    /// [`ReaderError`] says what recovers.
+    fn wait(&mut self, limit: Duration) -> Result<Vec<ReaderEvent>, ReaderError>;
+
+    /// Connects to the card in the slot and begins a transaction; blocks.
+    ///
+    /// # Errors
+    /// [`ChannelError`].
+    fn connect(&mut self, slot: &SlotName) -> Result<Box<dyn CardChannel + '_>, ChannelError>;
+
+    /// The USB ids of the slot's reader where the system tells them: vendor, product.
+    fn usb_ids(&mut self, slot: &SlotName) -> Option<(u16, u16)>;
+
+    /// A handle that ends a wait.
+    fn canceller(&self) -> Box<dyn CancelWait>;
+}
+
+/// Makes a reader on the thread that will use it; called again after a stuck or lost one.
+pub trait CardReaderFactory: Send + Sync {
+    /// Establishes a fresh context.
+    ///
+    /// # Errors
+    /// [`ReaderError::ServiceGone`] and the like; the caller waits and tries again.
+    fn open(&self) -> Result<Box<dyn CardReader>, ReaderError>;
+
+    /// True if no real card can come from it; shown on every screen, refused by production accounts.
+    fn simulated(&self) -> bool;
+}
+
+/// Pace the account asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Most records per request, 1 to 500.
+    pub batch: u16,
+    /// Milliseconds between requests.
+    pub after_ms: u32,
+}
+
+/// A verified answer with what came beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard<T> {
+    /// The answer.
+    pub value: T,
+    /// The account's time.
+    pub server_time: Option<Timestamp>,
+    /// The pace it asks for.
+    pub pace: Option<Pace>,
+}
+
+/// An answer on its way.
+pub type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<Heard<T>, Unsettled>> + 'a>>;
+
+/// One central account, as seen by one enrolled terminal. Every answer it hands out has been verified.
+pub trait CentralAccount {
+    /// How the account regards us, its head of our chain, document versions, a fresh beacon.
+    fn hello(&self) -> Answering<'_, Control>;
+
+    /// Delivers frozen bytes. `wait` says that somebody stands waiting for this answer.
+    fn records<'a>(&'a self, batch: &'a [Payload], wait: Option<Duration>) -> Answering<'a, Vec<Receipt>>;
+
+    /// What became of one record.
+    fn record(&self, id: RecordId) -> Answering<'_, Receipt>;
+
+    /// A newer version of a document than `have`, if there is one.
+    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>>;
+
+    /// The key for card references.
+    fn reference_key(&self) -> Answering<'_, ReferenceKey>;
+
+    /// A new certificate chain (DER, leaf first) for a certificate request (DER).
+    fn renew(&self, csr: Vec<u8>) -> Answering<'_, Vec<Vec<u8>>>;
+}
+
+/// Clocks.
+pub trait Clock: Send + Sync {
+    /// Wall clock, UTC.
+    fn wall(&self) -> Timestamp;
+    /// Time since the machine started; never goes back.
+    fn monotonic(&self) -> Duration;
+    /// Id of this run of the machine.
+    fn boot(&self) -> String;
+    /// The system says its clock is synchronised.
+    fn synchronised(&self) -> bool;
+}
+
+/// Chance.
+pub trait Entropy: Send + Sync {
+    /// Fills the buffer with unpredictable bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}

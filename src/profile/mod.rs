@@ -1,0 +1,1 @@
+//! Level 2: the meaning of `firmware-profiles/`: text in, values out.

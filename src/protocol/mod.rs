@@ -1,0 +1,1 @@
+//! Level 1: the contract between terminal and account as types; both sides use it.

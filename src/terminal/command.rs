@@ -1,0 +1,149 @@
+//! What a human can ask, by touch, key or JSON line. A command that makes no sense now is refused visibly.
+
+use jiff::civil::Date;
+
+use crate::domain::{
+    amount::{Cents, Minutes, Month},
+    ids::{AccountId, OfferId, RecordId},
+    record::{ReversalReason, ServicePhase},
+};
+
+/// A screen an operator may open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OpenScreen {
+    /// Back to the ready screen.
+    Ready,
+    /// Number pad.
+    Number,
+    /// Last bookings.
+    LastBookings,
+    /// What waits.
+    Queue,
+    /// What was refused later.
+    LaterRefusals,
+    /// Language and view.
+    View,
+    /// Service page.
+    Service,
+    /// Version and licences.
+    About,
+}
+
+/// What an operator asks.
+#[derive(Clone, PartialEq, Eq)]
+pub enum OperatorCommand {
+    /// Presets or chooses an offer.
+    ChooseOffer(OfferId),
+    /// A code from a scanner.
+    Scan {
+        /// As it came.
+        code: String,
+    },
+    /// A number from the pad.
+    TypeNumber {
+        /// Digits with check digits; blanks allowed.
+        number: String,
+        /// As typed.
+        second_factor: Option<String>,
+        /// The operator's choice where prefixes do not tell.
+        account: Option<AccountId>,
+    },
+    /// Opens a screen.
+    Open(OpenScreen),
+    /// Opens one booking.
+    Detail(RecordId),
+    /// Second helping for the card that was just refused as already served.
+    Again,
+    /// Day of the service for the following taps.
+    ServiceDate(Date),
+    /// Start or end of a lesson.
+    Phase(ServicePhase),
+    /// What an amount is for.
+    Event(String),
+    /// The child did not come.
+    NoShow,
+    /// Shows six digits to type into the app.
+    ShowChallenge,
+    /// Length of a lesson.
+    Minutes(Minutes),
+    /// Months of a fee.
+    Months(Vec<Month>),
+    /// Free amount.
+    Amount(Cents),
+    /// Yes.
+    Confirm,
+    /// No.
+    Cancel,
+    /// Takes a redemption back.
+    Reverse {
+        /// Which.
+        record: RecordId,
+        /// Why.
+        reason: ReversalReason,
+    },
+    /// Takes the last redemption back, within 15 s.
+    Undo,
+    /// An operator signs on.
+    SignIn {
+        /// Name on the pad.
+        operator: String,
+        /// Six digits.
+        pin: String,
+    },
+    /// The operator leaves; records stay.
+    SignOut,
+    /// A later refusal or unclear grant was seen.
+    Acknowledge(RecordId),
+    /// The secrecy notice was read.
+    AcceptNotice,
+    /// Try to send at once.
+    SendNow,
+    /// Day's closing.
+    CloseDay,
+    /// Language of the interface, a two-letter code.
+    Language(String),
+    /// First enrolment.
+    Activate {
+        /// The activation code.
+        code: String,
+        /// PIN of the first administrator.
+        admin_pin: Option<String>,
+    },
+    /// End the program in order.
+    Stop,
+}
+
+impl std::fmt::Debug for OperatorCommand {
+    /// The kind alone: numbers, codes and PINs never reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ChooseOffer(_) => "ChooseOffer",
+            Self::Scan { .. } => "Scan",
+            Self::TypeNumber { .. } => "TypeNumber",
+            Self::Open(_) => "Open",
+            Self::Detail(_) => "Detail",
+            Self::Again => "Again",
+            Self::ServiceDate(_) => "ServiceDate",
+            Self::Phase(_) => "Phase",
+            Self::Event(_) => "Event",
+            Self::NoShow => "NoShow",
+            Self::ShowChallenge => "ShowChallenge",
+            Self::Minutes(_) => "Minutes",
+            Self::Months(_) => "Months",
+            Self::Amount(_) => "Amount",
+            Self::Confirm => "Confirm",
+            Self::Cancel => "Cancel",
+            Self::Reverse { .. } => "Reverse",
+            Self::Undo => "Undo",
+            Self::SignIn { .. } => "SignIn",
+            Self::SignOut => "SignOut",
+            Self::Acknowledge(_) => "Acknowledge",
+            Self::AcceptNotice => "AcceptNotice",
+            Self::SendNow => "SendNow",
+            Self::CloseDay => "CloseDay",
+            Self::Language(_) => "Language",
+            Self::Activate { .. } => "Activate",
+            Self::Stop => "Stop",
+        })
+    }
+}
