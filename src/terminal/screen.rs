@@ -274,7 +274,7 @@ pub enum ActivationStep {
 }
 
 /// A finished tap.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TapResult {
     /// The class; none for a finished reversal.
     pub class: Option<ResultClass>,
