@@ -1,1 +1,5 @@
 //! Level 4: threads, channels, order.
+
+pub mod config;
+pub mod limits;
+pub mod telemetry;

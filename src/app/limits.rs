@@ -1,0 +1,51 @@
+//! Every capacity, time-out and retry bound of the running terminal, each with its reason.
+
+use std::time::Duration;
+
+/// Commands and reader posts that may wait for the machine. Buttons beyond it are dropped and counted: nobody means a
+/// thousandth touch. The reader waits instead.
+pub const INBOX: usize = 256;
+
+/// Commands that may wait for the journal. The machine has at most a handful open; the forwarder waits its turn.
+pub const JOURNAL_QUEUE: usize = 64;
+
+/// Most records in one request (protocol, 4).
+pub const BATCH: usize = 500;
+
+/// Most records settled in one transaction, so that a tap never waits long for the writer (architecture, 6).
+pub const SETTLE_SLICE: usize = 50;
+
+/// One exchange with an account, connection included. Longer than any honest answer, short enough that a half-open
+/// connection does not hold the queue for minutes.
+pub const EXCHANGE: Duration = Duration::from_secs(30);
+
+/// Opening a connection.
+pub const CONNECT: Duration = Duration::from_secs(5);
+
+/// Largest answer of the interface after decompression (protocol, 1).
+pub const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Largest part of a document (protocol, 1).
+pub const DOCUMENT_PART_BYTES: usize = 1024 * 1024;
+
+/// Between two calls of `hello` while all is well: brings the beacon, the standing and document versions.
+pub const HELLO_EVERY: Duration = Duration::from_secs(120);
+
+/// The first retry of `hello` after a failure; grows like any back-off, but never past this cap, so that a terminal is
+/// back soon after its account is.
+pub const HELLO_RETRY_CAP: Duration = Duration::from_secs(5);
+
+/// How long an orderly stop waits for the exchange in flight. Afterwards the outbox makes an abrupt end harmless.
+pub const STOP: Duration = Duration::from_secs(3);
+
+/// Rows of the list of last bookings.
+pub const ROWS: u32 = 200;
+
+/// A record that was not answered within this time turns a green R1 into R2 (architecture, 6).
+pub const RECEIPT_HINT: Duration = Duration::from_secs(1);
+
+/// Between two purges.
+pub const PURGE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Largest configuration file.
+pub const CONFIG_BYTES: u64 = 64 * 1024;
