@@ -1,7 +1,7 @@
 //! Level 1: the three things that cannot run on a laptop, as traits: a card in a reader, the central account, time and
 //! chance. Ports speak domain words and raw bytes.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -9,7 +9,8 @@ use thiserror::Error;
 use crate::domain::{
     delivery::{Payload, Receipt, Unsettled},
     documents::{Control, DocumentName, ReferenceKey, SignedDocument},
-    ids::RecordId,
+    ids::{Digest, RecordId},
+    record::Enrolment,
 };
 
 /// Name of a slot as PC/SC lists it.
@@ -182,6 +183,10 @@ pub trait CentralAccount {
     /// What became of one record.
     fn record(&self, id: RecordId) -> Answering<'_, Receipt>;
 
+    /// Keys of the account in force: those that may sign documents, and the sealing key. They come with
+    /// [`DocumentName::Keys`] and are kept by the port itself, which verifies with them.
+    fn sealing_key(&self) -> Option<Vec<u8>>;
+
     /// A newer version of a document than `have`, if there is one.
     fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>>;
 
@@ -190,6 +195,112 @@ pub trait CentralAccount {
 
     /// A new certificate chain (DER, leaf first) for a certificate request (DER).
     fn renew(&self, csr: Vec<u8>) -> Answering<'_, Vec<Vec<u8>>>;
+}
+
+/// What a terminal keeps of its enrolment besides its secrets: enough to connect again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Who we are there.
+    pub enrolment: Enrolment,
+    /// Name of the site for people.
+    pub site_name: String,
+    /// Host and port.
+    pub host: String,
+    /// The one root that is trusted for this account, DER.
+    pub root: Vec<u8>,
+    /// The terminal's certificate chain, DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// SHA-256 of the first certificate's DER: `prev` of the first record, whatever certificate follows.
+    pub first_certificate: Digest,
+    /// Name in the [`SecretStore`] of the key that signs records and proves the terminal in TLS (PKCS #8).
+    pub key_name: String,
+}
+
+/// Why an enrolment did not come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnrolFailure {
+    /// The account or the code said no: a stable code of the protocol.
+    Refused(String),
+    /// Nothing answered, or not in a way that can be believed.
+    NoAnswer(&'static str),
+}
+
+/// A step of an enrolment on its way.
+pub type Enrolling<'a, T> = Pin<Box<dyn Future<Output = Result<T, EnrolFailure>> + 'a>>;
+
+/// What the server behind an activation code shows before the secret is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentOffer {
+    /// Host and port.
+    pub host: String,
+    /// `O` of the root certificate: the municipality.
+    pub municipality: String,
+    /// When the code was minted: a trusted instant.
+    pub minted_at: Timestamp,
+}
+
+/// What a confirmed enrolment brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnrolmentAnswer {
+    /// Admitted.
+    Enrolled(Box<Enrolled>, Box<SignedDocument>),
+    /// Approval pending; both sides show this fingerprint. Ask again after the wait.
+    Pending {
+        /// Eight characters.
+        fingerprint: String,
+        /// How long to wait.
+        poll_after: Duration,
+    },
+}
+
+/// One enrolment under way: begins with the code, sends the secret only when told.
+pub trait EnrolmentDialogue {
+    /// What the server shows.
+    fn offer(&self) -> &EnrolmentOffer;
+
+    /// Sends the secret and the certificate request, or asks again after [`EnrolmentAnswer::Pending`].
+    fn confirm(&mut self) -> Enrolling<'_, EnrolmentAnswer>;
+}
+
+/// Ways to central accounts.
+pub trait CentralAccounts {
+    /// Connects to an account this terminal is enrolled with; `key` is PKCS #8, `keys` the newest root-signed keys
+    /// document, if one was kept.
+    ///
+    /// # Errors
+    /// A stable code if root, chain or key are unusable.
+    fn connect(
+        &self,
+        enrolled: &Enrolled,
+        key: &[u8],
+        keys: Option<&SignedDocument>,
+    ) -> Result<Rc<dyn CentralAccount>, &'static str>;
+
+    /// Looks at the server behind an activation code. `key` is a fresh signing key, PKCS #8, kept under `key_name`.
+    fn begin<'a>(
+        &'a self,
+        code: &'a str,
+        key: &'a [u8],
+        key_name: &'a str,
+    ) -> Enrolling<'a, Box<dyn EnrolmentDialogue>>;
+}
+
+/// Small secrets by name, wrapped at rest.
+pub trait SecretStore: Send {
+    /// The secret of that name.
+    fn get(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Keeps a secret; on disk when this returns.
+    ///
+    /// # Errors
+    /// A text for the log if it could not be made durable.
+    fn put(&mut self, name: &str, secret: &[u8]) -> Result<(), String>;
+
+    /// Forgets a secret.
+    ///
+    /// # Errors
+    /// A text for the log if that could not be made durable.
+    fn remove(&mut self, name: &str) -> Result<(), String>;
 }
 
 /// Clocks.
