@@ -1,12 +1,14 @@
 //! The one question of the trade: may this card claim this, here, now?
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    amount::Month,
+    amount::{Cents, Minutes, Month},
     ids::{OfferId, RecordId},
     reading::ReadFailure,
-    record::Draft,
+    record::{Draft, ServicePhase},
 };
 
 /// Why a claim is not granted. A value, not an error; each has a stable code for screen, wire and run book.
@@ -66,6 +68,12 @@ pub enum Refusal {
         /// Its reason code.
         reason: String,
     },
+    /// The offer needs minutes, months, an amount or an event, and none was chosen before the tap.
+    NoQuantity,
+    /// The end of a lesson whose start is not known here.
+    NoStart,
+    /// The journal did not take this one record; nothing was promised.
+    NotRecorded,
     /// The reading itself failed for good.
     Reading(ReadFailure),
 }
@@ -97,6 +105,9 @@ impl Refusal {
             Self::NoOffer => "no_offer",
             Self::TooManyAttempts => "too_many_attempts",
             Self::ByAccount { .. } => "by_account",
+            Self::NoQuantity => "no_quantity",
+            Self::NoStart => "no_start",
+            Self::NotRecorded => "not_recorded",
             Self::Reading(failure) => failure.code(),
         }
     }
@@ -124,4 +135,17 @@ pub struct Selection {
     pub service_date: Option<Date>,
     /// The operator confirmed a second helping.
     pub again: bool,
+    /// Part of a lesson; `None` = the whole of it.
+    pub phase: Option<ServicePhase>,
+    /// Length of a lesson, entered by hand.
+    pub minutes: Option<Minutes>,
+    /// Months of a fee.
+    pub months: BTreeSet<Month>,
+    /// A free amount.
+    pub amount: Option<Cents>,
+    /// What the free amount is for.
+    pub event: Option<String>,
+    /// Card or reader failed just now: an offer that serves at faults waives its minimum level for a number, code or
+    /// list.
+    pub fault: bool,
 }

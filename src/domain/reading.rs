@@ -273,6 +273,21 @@ impl ReadFailure {
         }
     }
 
+    /// Something is out of order, rather than something being wrong with the claim: an offer with `on_fault: serve`
+    /// lets the child eat.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        matches!(
+            self,
+            Self::Mute
+                | Self::Garbled
+                | Self::ReaderBusy
+                | Self::Malformed
+                | Self::Unsupported
+                | Self::AuthenticationRefused
+        )
+    }
+
     /// Holding the same card again may help: result class R5 instead of R4.
     #[must_use]
     pub const fn try_again(self) -> bool {

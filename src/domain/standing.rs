@@ -74,6 +74,9 @@ pub struct OwnRecord {
 /// What is known beyond the card.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
+    /// References of the reading's identities under this account's reference key, in the reading's order; empty as long
+    /// as no reference key has arrived.
+    pub refs: Vec<CardRef>,
     /// Its entry in the card list, if it has one and the list has not lapsed.
     pub entry: Option<CardEntry>,
     /// More than one entry fits the reading (same UID twice, a number of two districts): staff must tell.

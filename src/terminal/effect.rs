@@ -60,7 +60,9 @@ pub enum Effect {
         /// The day in question.
         service_date: Date,
     },
-    /// Let the waiting card sign exactly this booking. Nonce, beacon and challenge are the driver's.
+    /// Let the card sign exactly this booking. Nonce, beacon and challenge are the driver's. May follow an
+    /// [`Effect::EndCard`] of the same presence (after a choice or a second helping): the reader takes the card up again
+    /// if it still lies there, else answers that it was removed. Always answered.
     Authenticate {
         /// The presence.
         tap: TapId,
@@ -136,6 +138,8 @@ pub enum Effect {
     },
     /// An operator confirmed the notice; the record goes with `Commit`.
     RememberNotice {
+        /// Whose notice.
+        account: AccountId,
         /// Who.
         operator: OperatorId,
         /// Version.

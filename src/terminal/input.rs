@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use super::{
     command::OperatorCommand,
-    effect::TimerToken,
+    effect::{RowFilter, TimerToken},
     screen::{AccountState, BlockedBy, ReaderState, Row, Waiting},
 };
 use crate::domain::{
     delivery::Outcome,
     documents::{AccountDescriptor, TerminalStanding},
-    ids::{OfferId, OperatorId, RecordId, TapId},
+    ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
     offer::Catalogue,
     reading::{Evidence, Identified, ReadFailure},
     record::Enrolment,
@@ -22,8 +22,8 @@ use crate::domain::{
 /// What the journal held at the start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StartState {
-    /// Grants whose green was never shown, oldest first.
-    pub never_shown: Vec<RecordId>,
+    /// Grants whose green was never shown, oldest first, each in [`super::screen::RowState::Unclear`].
+    pub never_shown: Vec<Row>,
     /// Last bookings, newest first.
     pub rows: Vec<Row>,
     /// Net redemptions of today per offer.
@@ -32,8 +32,8 @@ pub struct StartState {
     pub waiting: Waiting,
     /// Later refusals nobody acknowledged.
     pub later_refusals: u32,
-    /// Newest notice version each operator confirmed.
-    pub notices: BTreeMap<OperatorId, u32>,
+    /// Newest notice version of each account that each operator confirmed.
+    pub notices: BTreeMap<(AccountId, OperatorId), u32>,
 }
 
 /// Everything one account says about itself that decisions need.
@@ -54,6 +54,8 @@ pub struct AccountView {
 /// Health of the connection to one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountHealth {
+    /// The account.
+    pub account: AccountId,
     /// State for the pill.
     pub state: AccountState,
     /// Last successful exchange.
@@ -67,7 +69,7 @@ pub struct AccountHealth {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// The journal is open.
+    /// The journal is open. Every stored enrolment was told before this by [`Input::Account`].
     Started(Box<StartState>),
     /// The terminal cannot go on.
     Blocked(BlockedBy),
@@ -180,7 +182,12 @@ pub enum Input {
         later_refusals: u32,
     },
     /// Rows for an open list.
-    RowsLoaded(Vec<Row>),
+    RowsLoaded {
+        /// What was asked for.
+        filter: RowFilter,
+        /// Them.
+        rows: Vec<Row>,
+    },
     /// The picture with this result was drawn.
     Shown {
         /// The record it showed.

@@ -202,6 +202,8 @@ pub enum RowState {
 pub struct Row {
     /// The record.
     pub record: RecordId,
+    /// The account it is owed to.
+    pub account: AccountId,
     /// When, UTC.
     pub tapped_at: Timestamp,
     /// Local time of the tap, minutes since midnight.
