@@ -1,9 +1,10 @@
 //! Level 0: nouns and rules of the trade. Pure: no clock, no chance, no file, no log; all of that arrives as arguments.
 //!
-//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `standing`, `documents`, `delivery` →
+//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `booking`, `standing`, `documents`, `delivery` →
 //! `decision`.
 
 pub mod amount;
+pub mod booking;
 pub mod decision;
 pub mod delivery;
 pub mod documents;

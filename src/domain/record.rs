@@ -24,6 +24,9 @@ pub enum ServicePhase {
 }
 
 impl ServicePhase {
+    /// All phases.
+    pub const ALL: [Self; 3] = [Self::Single, Self::Start, Self::End];
+
     /// The word on the wire and in the context.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -49,6 +52,9 @@ pub enum BasisKind {
 }
 
 impl BasisKind {
+    /// All grounds.
+    pub const ALL: [Self; 4] = [Self::CardList, Self::Policy, Self::Fault, Self::Paper];
+
     /// The word on the wire.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::screen::BlockedBy;
+pub use crate::domain::booking::BookingFilter as RowFilter;
 use crate::domain::{
     decision::Refusal,
     ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
@@ -29,17 +30,6 @@ pub enum Chime {
     No,
     /// Read again.
     Again,
-}
-
-/// Which rows a list wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowFilter {
-    /// Newest first.
-    Last,
-    /// Unsent, oldest first.
-    Waiting,
-    /// Refused later and not acknowledged.
-    LaterRefusals,
 }
 
 /// What the machine wants.

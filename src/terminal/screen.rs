@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
 
+pub use crate::domain::booking::BookingState as RowState;
 use crate::domain::{
     amount::{Cents, Quantity, Unit},
     ids::{AccountId, OfferId, RecordId, Tag, TapId},
@@ -174,27 +175,6 @@ pub struct StatusBar {
     pub practice: bool,
     /// Language of the interface.
     pub language: String,
-}
-
-/// State of a row in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowState {
-    /// Not answered yet.
-    Waiting,
-    /// Booked.
-    Booked,
-    /// With the office.
-    Disputed,
-    /// Refused afterwards.
-    Rejected,
-    /// Taken back; the reversal waits.
-    ReversalWaiting,
-    /// Taken back.
-    Reversed,
-    /// Committed but never shown green (R7).
-    Unclear,
-    /// Stands apart: conflict.
-    Quarantined,
 }
 
 /// One booking in a list.
