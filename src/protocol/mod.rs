@@ -1,1 +1,10 @@
-//! Level 1: the contract between terminal and account as types; both sides use it.
+//! Level 1: the contract between terminal and account as types and functions; both sides use it.
+//!
+//! Order inside: `json`, `form`, `key` → `jws`, `seal`, `reference`, `problem` → the messages.
+
+mod form;
+pub mod json;
+pub mod jws;
+mod key;
+pub mod reference;
+pub mod seal;
