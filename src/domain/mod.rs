@@ -1,15 +1,18 @@
 //! Level 0: nouns and rules of the trade. Pure: no clock, no chance, no file, no log; all of that arrives as arguments.
 //!
-//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `booking`, `standing`, `documents`, `delivery` →
-//! `decision`.
+//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `booking`, `standing`, `documents`, `delivery`
+//! → `claim`, `number` → `policy` → `decision`.
 
 pub mod amount;
 pub mod booking;
+pub mod claim;
 pub mod decision;
 pub mod delivery;
 pub mod documents;
 pub mod ids;
+pub mod number;
 pub mod offer;
+pub mod policy;
 pub mod reading;
 pub mod record;
 pub mod standing;
