@@ -183,10 +183,6 @@ pub trait CentralAccount {
     /// What became of one record.
     fn record(&self, id: RecordId) -> Answering<'_, Receipt>;
 
-    /// Keys of the account in force: those that may sign documents, and the sealing key. They come with
-    /// [`DocumentName::Keys`] and are kept by the port itself, which verifies with them.
-    fn sealing_key(&self) -> Option<Vec<u8>>;
-
     /// A newer version of a document than `have`, if there is one.
     fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>>;
 
@@ -283,6 +279,18 @@ pub trait CentralAccounts {
         key: &'a [u8],
         key_name: &'a str,
     ) -> Enrolling<'a, Box<dyn EnrolmentDialogue>>;
+}
+
+/// Turns PINs into something that may be kept (product, 5: Argon2id, at most 19 MiB, with a pepper).
+pub trait PinHash: Send + Sync {
+    /// Slow on purpose: tens of milliseconds.
+    ///
+    /// # Errors
+    /// A text for the log if it cannot be computed.
+    fn hash(&self, pin: &str) -> Result<String, String>;
+
+    /// Slow on purpose.
+    fn verify(&self, pin: &str, hash: &str) -> bool;
 }
 
 /// Small secrets by name, wrapped at rest.

@@ -170,11 +170,22 @@ pub struct ProfileBundle {
     pub texts: Vec<String>,
 }
 
+/// What the application needs of the root-signed keys document; who may sign what stays with whoever verifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountKeys {
+    /// Document sequence.
+    pub seq: u64,
+    /// When it lapses.
+    pub exp: Timestamp,
+    /// The account's sealing key: uncompressed SEC1 point of P-256.
+    pub sealing_key: [u8; 65],
+}
+
 /// What one verified document says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentContent {
-    /// Only the account's own side reads it; kept as bytes.
-    Keys,
+    /// Who may sign what, and what records are sealed to.
+    Keys(AccountKeys),
     /// Who the account is.
     Descriptor(AccountDescriptor),
     /// What may be claimed.
