@@ -1,1 +1,4 @@
 //! The central account over TLS: the port `CentralAccount`, and enrolment.
+
+mod exchange;
+mod tls;
