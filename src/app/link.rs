@@ -1,0 +1,101 @@
+//! One enrolled account as the running terminal holds it: who we are there, its documents, its keys, its beacon.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+};
+
+use tokio::sync::Notify;
+
+use crate::{
+    domain::{
+        documents::{
+            AccountDescriptor, DenyList, DocumentContent, DocumentName, ProfileBundle, ReferenceKey, SignedDocument,
+            TerminalStanding, TrustList,
+        },
+        offer::Catalogue,
+    },
+    ports::{CentralAccount, Enrolled},
+    protocol::{jws::SigningKey, seal::SealingKey},
+    terminal::input::AccountView,
+};
+
+/// The newest version of each document that was verified.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// Sequence of each, whatever it holds.
+    pub seqs: Vec<(DocumentName, u64)>,
+    /// Who the account is.
+    pub descriptor: Option<AccountDescriptor>,
+    /// What may be claimed.
+    pub catalogue: Option<Catalogue>,
+    /// Whose cards are genuine.
+    pub trust_list: Option<TrustList>,
+    /// Whose are denied.
+    pub deny_list: Option<DenyList>,
+    /// How to talk to readers and cards.
+    pub profiles: Option<ProfileBundle>,
+    /// What records are sealed to.
+    pub sealing: Option<Arc<SealingKey>>,
+}
+
+impl Documents {
+    /// Sequence of the version at hand.
+    #[must_use]
+    pub fn seq(&self, name: DocumentName) -> Option<u64> {
+        self.seqs.iter().find(|(n, _)| *n == name).map(|(_, seq)| *seq)
+    }
+
+    /// Takes a verified version in. The card list goes to the journal alone.
+    pub fn take(&mut self, document: SignedDocument) {
+        self.seqs.retain(|(name, _)| *name != document.name);
+        self.seqs.push((document.name, document.seq));
+        match document.content {
+            DocumentContent::Keys(keys) => self.sealing = SealingKey::from_sec1(&keys.sealing_key).ok().map(Arc::new),
+            DocumentContent::Descriptor(descriptor) => self.descriptor = Some(descriptor),
+            DocumentContent::Catalogue(catalogue) => self.catalogue = Some(catalogue),
+            DocumentContent::TrustList(list) => self.trust_list = Some(list),
+            DocumentContent::DenyList(list) => self.deny_list = Some(list),
+            DocumentContent::Profiles(bundle) => self.profiles = Some(bundle),
+            DocumentContent::CardList(_) => {}
+        }
+    }
+}
+
+/// One account.
+pub struct Link {
+    /// What the enrolment brought.
+    pub enrolled: Enrolled,
+    /// Signs records.
+    pub signing: Arc<SigningKey>,
+    /// The way there.
+    pub central: Rc<dyn CentralAccount>,
+    /// Its documents.
+    pub documents: RefCell<Documents>,
+    /// Keys for card references, newest first.
+    pub reference_keys: RefCell<Vec<ReferenceKey>>,
+    /// The newest beacon; zeros if none was ever received.
+    pub beacon: Cell<[u8; 16]>,
+    /// How the account regards us.
+    pub standing: Cell<TerminalStanding>,
+    /// Something to send, or somebody wants it sent now.
+    pub wake: Notify,
+    /// The operator wants it sent now: planned waits do not count.
+    pub hurry: Cell<bool>,
+}
+
+impl Link {
+    /// What decisions need; nothing before the descriptor is there.
+    #[must_use]
+    pub fn view(&self) -> Option<AccountView> {
+        let documents = self.documents.borrow();
+        Some(AccountView {
+            enrolment: self.enrolled.enrolment.clone(),
+            descriptor: documents.descriptor.clone()?,
+            catalogue: documents.catalogue.clone(),
+            standing: self.standing.get(),
+            site_name: self.enrolled.site_name.clone(),
+        })
+    }
+}
