@@ -222,6 +222,62 @@ pub(super) mod list {
     }
 }
 
+/// Numbers that must lie in the range of their domain type.
+pub(super) mod number {
+    use super::*;
+    use crate::domain::{
+        amount::{Cents, Minutes, Percent},
+        reading::Level,
+    };
+
+    pub(in crate::protocol) trait NumberForm: Sized {
+        fn write(&self) -> i64;
+        fn read(number: i64) -> Option<Self>;
+    }
+
+    macro_rules! numbers {
+        ($($type:ident $read:expr;)*) => {$(
+            impl NumberForm for $type {
+                fn write(&self) -> i64 { self.get().into() }
+                fn read(number: i64) -> Option<Self> { let read: fn(i64) -> Option<Self> = $read; read(number) }
+            }
+        )*};
+    }
+    numbers! {
+        Cents |n| Self::new(n).ok();
+        Minutes |n| Self::new(u32::try_from(n).ok()?).ok();
+        Percent |n| Self::new(u8::try_from(n).ok()?).ok();
+        Level |n| Self::new(u8::try_from(n).ok()?);
+    }
+
+    pub(in crate::protocol) fn serialize<T: NumberForm, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(value.write())
+    }
+
+    pub(in crate::protocol) fn deserialize<'de, T: NumberForm, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+        T::read(i64::deserialize(from)?).ok_or_else(|| wrong("in range"))
+    }
+
+    /// A number that may be left out.
+    pub(in crate::protocol) mod option {
+        use super::*;
+
+        pub(in crate::protocol) fn serialize<T: NumberForm, S: Serializer>(
+            value: &Option<T>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            value.as_ref().map(NumberForm::write).serialize(to)
+        }
+
+        pub(in crate::protocol) fn deserialize<'de, T: NumberForm, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<T>, D::Error> {
+            let read = |number| T::read(number).ok_or_else(|| wrong("in range"));
+            Option::<i64>::deserialize(from)?.map(read).transpose()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

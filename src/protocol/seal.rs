@@ -45,6 +45,14 @@ impl From<PublicKey> for SealingKey {
 }
 
 impl SealingKey {
+    /// From a SEC1 point, compressed or not.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_sec1(point: &[u8]) -> Result<Self, KeyError> {
+        PublicKey::from_sec1(point).map(Self)
+    }
+
     /// As a public key.
     #[must_use]
     pub const fn public(&self) -> &PublicKey {
