@@ -89,6 +89,11 @@ pub struct Offer {
     pub back_dating_days: u16,
     /// Days within which a reversal is allowed without the office.
     pub reversal_days: u16,
+    /// Day of the following month after which a month's services can no longer be entered or reversed without the
+    /// office, 1 to 28; `None` = no cut-off.
+    pub cut_off_day: Option<u8>,
+    /// A place that was kept although nobody came may be recorded (`no_show`).
+    pub no_show: bool,
     /// Allowed routes with their rules; a route that is absent is not allowed.
     pub routes: BTreeMap<Route, RouteRule>,
     /// Cards in no list.
