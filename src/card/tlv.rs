@@ -257,7 +257,7 @@ mod tests {
             (hex("7005DF31030A0B"), TlvError::Truncated),  // child one short
             (hex("7005DF31020A0B00"), TlvError::Trailing),
             (hex("7006DF3100DF3100"), TlvError::Duplicate),
-            (hex("7004810000FF"), TlvError::Truncated),
+            (hex("7004810000FF"), TlvError::Filler),
             (hex("7003810000"), TlvError::Filler),
             (hex("7003FF8100"), TlvError::Filler),
             (hex("DF8181810100"), TlvError::Tag), // five bytes
