@@ -6,8 +6,9 @@ use jiff::{Timestamp, civil::date};
 use support::bik1::{Example, hex};
 use teilhabe_terminal::{
     card::{
-        BookingContext, Place,
+        BookingContext, CardError, Place,
         bik1::{self, Answer, ControlInformation},
+        code,
         cose::{self, ObjectType, Sign1},
         credential::{CredentialClaims, IssuerClaims, Kind, ProofClaims},
         evidence,
@@ -17,7 +18,7 @@ use teilhabe_terminal::{
     domain::{
         amount::{Cents, Minutes, Quantity},
         ids::{AccountId, OfferId, ProviderId, RecordId, TerminalId},
-        reading::Bik1Evidence,
+        reading::{Bik1Evidence, Evidence, Level, Route},
         record::ServicePhase,
     },
 };
@@ -225,4 +226,32 @@ fn the_curve_agrees_with_rfc_6979() {
     let signature = Signature::from_raw(&raw).unwrap();
     assert!(key.verifies(b"sample", &signature));
     assert!(!key.verifies(b"simple", &signature));
+}
+
+#[test]
+fn the_three_codes_are_read() {
+    let example = Example::load();
+    let (trust, now) = (example.trust(), second(1_767_229_210));
+    let printed = code::decode(example.text(&["static_qr", "string"]), &trust, now, None).unwrap();
+    assert_eq!((printed.identified.level, printed.identified.route), (Level::SIGNED, Route::Code));
+    assert_eq!(printed.identified.identities[0].bytes, hex("FFEEDDCCBBAA99887766554433221100"));
+    assert_eq!(printed.evidence, Evidence::Bik1Static { credential: example.bytes(&["static_qr", "hex"]) });
+    assert_eq!(printed.replay, None);
+
+    let app = code::decode(example.text(&["qr", "string"]), &trust, now, Some("493027")).unwrap();
+    assert_eq!(app.identified.level, Level::SIGNED, "fresh, but not bound");
+    assert_eq!(app.identified.identities[0].bytes, hex("0F1E2D3C4B5A69788796A5B4C3D2E1F0"));
+    let mark = app.replay.unwrap();
+    assert_eq!(mark.jti.to_vec(), hex("C0C1C2C3C4C5C6C7"));
+    assert_eq!(mark.until, second(1_767_229_260 + 90));
+
+    let text = example.text(&["qr_bound", "string"]);
+    let bound = code::decode(text, &trust, now, Some("493027")).unwrap();
+    assert_eq!(bound.identified.level, Level::PROVEN);
+    let Evidence::Bik1Code { credential, proof, challenge } = bound.evidence else { panic!("another evidence") };
+    assert_eq!((credential, proof), (example.app_credential(), example.proof("qr_bound")));
+    assert_eq!(challenge.as_deref(), Some("493027"));
+    for shown in [None, Some("493028"), Some("")] {
+        assert_eq!(code::decode(text, &trust, now, shown), Err(CardError::CodeChallenge), "{shown:?}");
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod apdu;
 pub mod bik1;
+pub mod code;
 pub mod context;
 pub mod cose;
 pub mod credential;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::key::{PublicKey, sha256};
 use crate::domain::{
-    documents::{AccountDescriptor, CardRoot, DenyList, NumberPrefix, TrustList},
-    ids::{AccountId, Digest, DistrictId, TerminalId},
+    documents::{AccountDescriptor, CardRoot, DenyList, TrustList},
+    ids::{Digest, DistrictId, TerminalId},
     reading::IssuerKey,
 };
 
@@ -32,10 +32,8 @@ pub struct Issuer {
 /// What one account allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountTrust {
-    account: AccountId,
-    terminal: TerminalId,
-    districts: Vec<DistrictId>,
-    number_prefixes: Vec<NumberPrefix>,
+    descriptor: AccountDescriptor,
+    terminal: Option<TerminalId>,
     roots: Vec<(CardRoot, PublicKey)>,
     issuers: BTreeMap<[u8; 8], Issuer>,
     revoked_certificates: Vec<Digest>,
@@ -48,12 +46,7 @@ impl AccountTrust {
     /// From an account's verified documents. Whatever they say about districts the account does not serve, and keys that
     /// are no points or bear a wrong name, is left out: nothing is believed because of it.
     #[must_use]
-    pub fn new(
-        descriptor: &AccountDescriptor,
-        terminal: TerminalId,
-        trust_list: Option<&TrustList>,
-        deny_list: Option<&DenyList>,
-    ) -> Self {
+    pub fn new(descriptor: &AccountDescriptor, trust_list: Option<&TrustList>, deny_list: Option<&DenyList>) -> Self {
         let named_key =
             |kid: &[u8; 8], key: &[u8; 33]| PublicKey::from_compressed(key).filter(|point| point.id() == *kid);
         let issuer = |listed: &IssuerKey| {
@@ -68,10 +61,8 @@ impl AccountTrust {
             descriptor.districts.contains(&listed.district).then_some((listed.kid, issuer))
         };
         Self {
-            account: descriptor.account.clone(),
-            terminal,
-            districts: descriptor.districts.clone(),
-            number_prefixes: descriptor.number_prefixes.clone(),
+            descriptor: descriptor.clone(),
+            terminal: None,
             roots: descriptor
                 .card_roots
                 .iter()
@@ -85,28 +76,23 @@ impl AccountTrust {
         }
     }
 
-    /// The account.
+    /// As seen by one terminal: app codes may be bound to its challenge.
     #[must_use]
-    pub const fn account(&self) -> &AccountId {
-        &self.account
+    pub fn at_terminal(mut self, terminal: TerminalId) -> Self {
+        self.terminal = Some(terminal);
+        self
+    }
+
+    /// What the account is and serves.
+    #[must_use]
+    pub const fn descriptor(&self) -> &AccountDescriptor {
+        &self.descriptor
     }
 
     /// This terminal's id in it.
     #[must_use]
-    pub const fn terminal(&self) -> &TerminalId {
-        &self.terminal
-    }
-
-    /// Districts it serves.
-    #[must_use]
-    pub fn districts(&self) -> &[DistrictId] {
-        &self.districts
-    }
-
-    /// How its numbers begin.
-    #[must_use]
-    pub fn number_prefixes(&self) -> &[NumberPrefix] {
-        &self.number_prefixes
+    pub const fn terminal(&self) -> Option<&TerminalId> {
+        self.terminal.as_ref()
     }
 
     /// Sequence of the trust list, its issue time in milliseconds; 0 if none ever came.
@@ -159,7 +145,7 @@ impl Trust {
     /// The account that serves a district.
     #[must_use]
     pub fn serving(&self, district: &DistrictId) -> Option<&AccountTrust> {
-        self.accounts.iter().find(|account| account.districts.contains(district))
+        self.accounts.iter().find(|account| account.descriptor.districts.contains(district))
     }
 
     /// Some account lists this key, for whatever district.

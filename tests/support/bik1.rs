@@ -125,7 +125,7 @@ impl Example {
 
     pub fn trust_with(&self, trust_list: Option<&TrustList>, deny_list: Option<&DenyList>) -> Trust {
         let terminal = TerminalId::new("T-TEST-0001").unwrap();
-        Trust::new(vec![AccountTrust::new(&self.descriptor(), terminal, trust_list, deny_list)])
+        Trust::new(vec![AccountTrust::new(&self.descriptor(), trust_list, deny_list).at_terminal(terminal)])
     }
 }
 
