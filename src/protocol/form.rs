@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::json::wrong;
 use crate::domain::{
-    amount::Month,
+    amount::{Month, Unit},
     documents::{DocumentName, Environment, TerminalStanding},
     ids::{
         AccountId, BookingNumber, CardRef, ChildId, Digest, DistrictId, OfferId, OperatorId, ProviderId, RecordId,
@@ -56,6 +56,7 @@ macro_rules! words {
     )*};
 }
 words! {
+    Unit [Meal Minutes Months Amount Share];
     Route [Chip Phone Code Number Uid List];
     ServicePhase [Single Start End];
     BasisKind [CardList Policy Fault Paper];
@@ -220,6 +221,14 @@ pub(super) mod list {
     {
         Ok(Vec::<Form<T>>::deserialize(from)?.into_iter().map(|form| form.0).collect())
     }
+}
+
+/// A text for people without what could make a screen lie: control characters other than line breaks, and marks that
+/// turn the direction of writing (fault 38).
+pub(super) fn harmless(text: &str) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| *c == '\n' || !(c.is_control() || turns(*c))).collect()
 }
 
 /// Numbers that must lie in the range of their domain type.

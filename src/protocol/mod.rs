@@ -2,6 +2,7 @@
 //!
 //! Order inside: `json`, `form`, `key` → `jws`, `seal`, `reference`, `problem` → the messages.
 
+pub mod document;
 mod form;
 pub mod json;
 pub mod jws;

@@ -1,0 +1,141 @@
+//! What stands around every document: who says it, to whom, as which version, until when, as which part.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    domain::{
+        documents::DocumentName,
+        ids::{AccountId, ProviderId, SiteId, TerminalId},
+        record::Enrolment,
+    },
+    protocol::form::{self, TextForm},
+};
+
+/// For whom a document is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// `*`: anybody. Only lists that card roots and districts sign, which serve many accounts.
+    Everybody,
+    /// `account:…`: every terminal of the account.
+    Account(AccountId),
+    /// `provider:…`: every terminal of the provider.
+    Provider(ProviderId),
+    /// `site:…`: every terminal of the site.
+    Site(SiteId),
+    /// `terminal:…`: one terminal.
+    Terminal(TerminalId),
+}
+
+impl Audience {
+    /// This terminal is meant, and the document may be addressed so widely: a card list is for one terminal.
+    #[must_use]
+    pub fn is_for(&self, name: DocumentName, me: &Enrolment) -> bool {
+        let widely = name != DocumentName::CardList;
+        match self {
+            Self::Everybody => matches!(name, DocumentName::TrustList | DocumentName::DenyList),
+            Self::Account(account) => widely && *account == me.account,
+            Self::Provider(provider) => widely && *provider == me.provider,
+            Self::Site(site) => widely && *site == me.site,
+            Self::Terminal(terminal) => *terminal == me.terminal,
+        }
+    }
+}
+
+impl TextForm for Audience {
+    const WHAT: &'static str = "an audience";
+
+    fn write(&self) -> String {
+        match self {
+            Self::Everybody => "*".to_owned(),
+            Self::Account(id) => format!("account:{id}"),
+            Self::Provider(id) => format!("provider:{id}"),
+            Self::Site(id) => format!("site:{id}"),
+            Self::Terminal(id) => format!("terminal:{id}"),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Everybody);
+        }
+        let (of, id) = text.split_once(':')?;
+        match of {
+            "account" => AccountId::new(id).ok().map(Self::Account),
+            "provider" => ProviderId::new(id).ok().map(Self::Provider),
+            "site" => SiteId::new(id).ok().map(Self::Site),
+            "terminal" => TerminalId::new(id).ok().map(Self::Terminal),
+            _ => None,
+        }
+    }
+}
+
+/// The same in every part of one document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Who says it: the account; of a trust list the card root's name, of a deny list the district.
+    pub iss: String,
+    /// For whom.
+    #[serde(with = "form")]
+    pub aud: Audience,
+    /// Which document.
+    #[serde(with = "form")]
+    pub name: DocumentName,
+    /// Its version: issue time in ms; only rises.
+    pub seq: u64,
+    /// When it was issued.
+    #[serde(with = "form")]
+    pub iat: Timestamp,
+    /// When it lapses.
+    #[serde(with = "form")]
+    pub exp: Timestamp,
+}
+
+/// One part as it is signed. Header members are written out rather than flattened, because flattening reads through a
+/// buffer that cannot keep raw JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(from = "Flat", into = "Flat")]
+pub(super) struct Envelope {
+    pub header: Header,
+    pub part: u16,
+    pub parts: u16,
+    pub content: Box<RawValue>,
+}
+
+impl Clone for Envelope {
+    fn clone(&self) -> Self {
+        Self { header: self.header.clone(), content: self.content.clone(), ..*self }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Flat {
+    iss: String,
+    #[serde(with = "form")]
+    aud: Audience,
+    #[serde(with = "form")]
+    name: DocumentName,
+    seq: u64,
+    #[serde(with = "form")]
+    iat: Timestamp,
+    #[serde(with = "form")]
+    exp: Timestamp,
+    part: u16,
+    parts: u16,
+    content: Box<RawValue>,
+}
+
+impl From<Flat> for Envelope {
+    fn from(flat: Flat) -> Self {
+        let Flat { iss, aud, name, seq, iat, exp, part, parts, content } = flat;
+        Self { header: Header { iss, aud, name, seq, iat, exp }, part, parts, content }
+    }
+}
+
+impl From<Envelope> for Flat {
+    fn from(envelope: Envelope) -> Self {
+        let Envelope { header: Header { iss, aud, name, seq, iat, exp }, part, parts, content } = envelope;
+        Self { iss, aud, name, seq, iat, exp, part, parts, content }
+    }
+}
