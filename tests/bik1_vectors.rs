@@ -2,8 +2,8 @@
 
 mod support;
 
-use jiff::{Timestamp, civil::date};
-use support::bik1::{Example, hex};
+use jiff::Timestamp;
+use support::bik1::{Example, booking, hex};
 use teilhabe_terminal::{
     card::{
         BookingContext, CardError, Place,
@@ -16,32 +16,14 @@ use teilhabe_terminal::{
         tlv,
     },
     domain::{
-        amount::{Cents, Minutes, Quantity},
-        ids::{AccountId, OfferId, ProviderId, RecordId, TerminalId},
+        amount::Cents,
+        ids::RecordId,
         reading::{Bik1Evidence, Evidence, Level, Route},
-        record::ServicePhase,
     },
 };
 
 fn second(unix: i64) -> Timestamp {
     Timestamp::from_second(unix).unwrap()
-}
-
-fn booking() -> BookingContext {
-    BookingContext {
-        account: AccountId::new("A-TEST-0001").unwrap(),
-        terminal: TerminalId::new("T-TEST-0001").unwrap(),
-        provider: ProviderId::new("P-TEST-0001").unwrap(),
-        offer: OfferId::new("tutoring-math").unwrap(),
-        service_date: date(2026, 1, 1),
-        phase: ServicePhase::Single,
-        record: RecordId(uuid::Uuid::from_bytes(std::array::from_fn(|n| 0xA0 + n as u8))),
-        quantity: Quantity::Minutes { minutes: Minutes::new(90).unwrap(), started: None },
-        amount: Cents::new(4500).unwrap(),
-        nonce: std::array::from_fn(|n| n as u8),
-        unix_time: 1_767_229_200,
-        beacon: std::array::from_fn(|n| 0xB0 + n as u8),
-    }
 }
 
 #[test]

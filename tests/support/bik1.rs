@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::date};
 use serde_json::Value;
 use teilhabe_terminal::{
-    card::{AccountTrust, Trust, key::PublicKey, tlv},
+    card::{AccountTrust, BookingContext, Trust, key::PublicKey, tlv},
     cbor,
     domain::{
+        amount::{Cents, Minutes, Quantity},
         documents::{AccountDescriptor, CardRoot, DenyList, Environment, NumberPrefix, TrustList},
-        ids::{AccountId, DistrictId, TerminalId},
+        ids::{AccountId, DistrictId, OfferId, ProviderId, RecordId, TerminalId},
         reading::IssuerKey,
+        record::ServicePhase,
     },
 };
 
@@ -18,6 +20,24 @@ use teilhabe_terminal::{
 pub fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
     data_encoding::HEXUPPER.decode(digits.as_bytes()).unwrap()
+}
+
+/// The booking of the worked example.
+pub fn booking() -> BookingContext {
+    BookingContext {
+        account: AccountId::new("A-TEST-0001").unwrap(),
+        terminal: TerminalId::new("T-TEST-0001").unwrap(),
+        provider: ProviderId::new("P-TEST-0001").unwrap(),
+        offer: OfferId::new("tutoring-math").unwrap(),
+        service_date: date(2026, 1, 1),
+        phase: ServicePhase::Single,
+        record: RecordId(uuid::Uuid::from_bytes(std::array::from_fn(|n| 0xA0 + n as u8))),
+        quantity: Quantity::Minutes { minutes: Minutes::new(90).unwrap(), started: None },
+        amount: Cents::new(4500).unwrap(),
+        nonce: std::array::from_fn(|n| n as u8),
+        unix_time: 1_767_229_200,
+        beacon: std::array::from_fn(|n| 0xB0 + n as u8),
+    }
 }
 
 /// `tests/vectors/bik1.json`.
