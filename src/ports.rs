@@ -6,11 +6,11 @@ use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
 use jiff::Timestamp;
 use thiserror::Error;
 
+pub use crate::domain::record::Enrolled;
 use crate::domain::{
     delivery::{Payload, Receipt, Unsettled},
     documents::{Control, DocumentName, ReferenceKey, SignedDocument},
-    ids::{Digest, RecordId},
-    record::Enrolment,
+    ids::RecordId,
 };
 
 /// Name of a slot as PC/SC lists it.
@@ -191,25 +191,6 @@ pub trait CentralAccount {
 
     /// A new certificate chain (DER, leaf first) for a certificate request (DER).
     fn renew(&self, csr: Vec<u8>) -> Answering<'_, Vec<Vec<u8>>>;
-}
-
-/// What a terminal keeps of its enrolment besides its secrets: enough to connect again after a restart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enrolled {
-    /// Who we are there.
-    pub enrolment: Enrolment,
-    /// Name of the site for people.
-    pub site_name: String,
-    /// Host and port.
-    pub host: String,
-    /// The one root that is trusted for this account, DER.
-    pub root: Vec<u8>,
-    /// The terminal's certificate chain, DER, leaf first.
-    pub chain: Vec<Vec<u8>>,
-    /// SHA-256 of the first certificate's DER: `prev` of the first record, whatever certificate follows.
-    pub first_certificate: Digest,
-    /// Name in the [`SecretStore`] of the key that signs records and proves the terminal in TLS (PKCS #8).
-    pub key_name: String,
 }
 
 /// Why an enrolment did not come about.

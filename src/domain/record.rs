@@ -248,6 +248,25 @@ pub struct Enrolment {
     pub site: SiteId,
 }
 
+/// What a terminal keeps of its enrolment besides its secrets: enough to connect again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Who we are there.
+    pub enrolment: Enrolment,
+    /// Name of the site for people.
+    pub site_name: String,
+    /// Host and port.
+    pub host: String,
+    /// The one root that is trusted for this account, DER.
+    pub root: Vec<u8>,
+    /// The terminal's certificate chain, DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// SHA-256 of the first certificate's DER: `prev` of the first record, whatever certificate follows.
+    pub first_certificate: Digest,
+    /// Name in the secret store of the key that signs records and proves the terminal in TLS (PKCS #8).
+    pub key_name: String,
+}
+
 /// A record with its place in the chain, as it will be resent byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frozen {

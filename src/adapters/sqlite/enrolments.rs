@@ -11,32 +11,15 @@ use super::{
 };
 use crate::domain::{
     ids::{AccountId, Digest, ProviderId, SiteId, TerminalId},
-    record::Enrolment,
+    record::{Enrolled, Enrolment},
 };
-
-/// One enrolment with what the connection to its account needs. Keys are not here but among the secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnrolmentEntry {
-    /// Who we are there.
-    pub enrolment: Enrolment,
-    /// Name of the site for people.
-    pub site_name: String,
-    /// `host:port`.
-    pub host: String,
-    /// The pinned root, DER.
-    pub root: Vec<u8>,
-    /// Our certificate chain, DER, leaf first; replaced at each renewal.
-    pub chain: Vec<Vec<u8>>,
-    /// SHA-256 of the first certificate ever issued: predecessor of sequence 1.
-    pub first_certificate: Digest,
-}
 
 impl Journal {
     /// Stores a new enrolment and begins its chain. An earlier one with the same account ends; what it owes stays.
     ///
     /// # Errors
     /// [`JournalError::Full`] if the witness has no room for a further chain; else as every write.
-    pub fn enrol(&mut self, entry: &EnrolmentEntry) -> Result<(), JournalError> {
+    pub fn enrol(&mut self, entry: &Enrolled) -> Result<(), JournalError> {
         self.write(|tx, heads| {
             if heads.len() >= MAX_HEADS {
                 return Err(JournalError::Full);
@@ -44,8 +27,9 @@ impl Journal {
             let who = &entry.enrolment;
             tx.execute("UPDATE enrolment SET ended = 1 WHERE account = ?1 AND ended = 0", [who.account.as_str()])?;
             tx.execute(
-                "INSERT INTO enrolment (account, terminal, provider, site, site_name, host, root, first_certificate)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO enrolment (account, terminal, provider, site, site_name, host, root, first_certificate,
+                      key_name)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 params![
                     who.account.as_str(),
                     who.terminal.as_str(),
@@ -55,6 +39,7 @@ impl Journal {
                     entry.host,
                     entry.root,
                     entry.first_certificate.0,
+                    entry.key_name,
                 ],
             )?;
             let no = tx.last_insert_rowid();
@@ -73,16 +58,16 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn enrolments(&mut self) -> Result<Vec<EnrolmentEntry>, JournalError> {
+    pub fn enrolments(&mut self) -> Result<Vec<Enrolled>, JournalError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT no, account, terminal, provider, site, site_name, host, root, first_certificate
+                "SELECT no, account, terminal, provider, site, site_name, host, root, first_certificate, key_name
                  FROM enrolment WHERE ended = 0 ORDER BY no",
             )?;
             let mut found = statement.query([])?;
             let mut entries = Vec::new();
             while let Some(row) = found.next()? {
-                entries.push(EnrolmentEntry {
+                entries.push(Enrolled {
                     enrolment: Enrolment {
                         account: AccountId::new(row.get::<_, String>(1)?).map_err(|_| foreign("account"))?,
                         terminal: TerminalId::new(row.get::<_, String>(2)?).map_err(|_| foreign("terminal"))?,
@@ -94,19 +79,21 @@ impl Journal {
                     root: row.get(7)?,
                     first_certificate: Digest(row.get(8)?),
                     chain: chain(connection, row.get(0)?)?,
+                    key_name: row.get(9)?,
                 });
             }
             Ok(entries)
         })
     }
 
-    /// Replaces the certificate chain after a renewal.
+    /// Replaces the certificate chain after a renewal, and the name of its key.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn renew_chain(&mut self, account: &AccountId, chain: &[Vec<u8>]) -> Result<(), JournalError> {
+    pub fn renew_chain(&mut self, account: &AccountId, chain: &[Vec<u8>], key_name: &str) -> Result<(), JournalError> {
         let no = self.enrolment(account)?;
         self.write(|tx, _| {
+            tx.execute("UPDATE enrolment SET key_name = ?2 WHERE no = ?1", params![no, key_name])?;
             tx.execute("DELETE FROM certificate WHERE enrolment = ?1", [no])?;
             store_chain(tx, no, chain)
         })

@@ -30,7 +30,6 @@ pub use self::{
     bookings::Summary,
     commit::Committed,
     documents::{Stored, StoredDocument},
-    enrolments::EnrolmentEntry,
     error::{CommitError, CommitRefusal, JournalError},
     inspect::{ScrubPosition, StoredRecord, Verdict},
     operators::{OperatorEntry, PinTry, Role},

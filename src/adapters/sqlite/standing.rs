@@ -55,7 +55,7 @@ impl Journal {
 }
 
 fn standing(connection: &Connection, enrolment: i64, query: &StandingQuery<'_>) -> Result<Standing, JournalError> {
-    let mut standing = Standing::default();
+    let mut standing = Standing { refs: query.refs.to_vec(), ..Standing::default() };
     let list: Option<(i64, i64)> = connection
         .prepare_cached("SELECT seq, booked_through FROM card_list WHERE enrolment = ?1 AND exp > ?2")?
         .query_row(params![enrolment, query.at.floor.as_millisecond()], |row| Ok((row.get(0)?, row.get(1)?)))

@@ -20,6 +20,7 @@ CREATE TABLE enrolment (
     site_name         TEXT    NOT NULL,
     host              TEXT    NOT NULL,
     root              BLOB    NOT NULL,
+    key_name          TEXT    NOT NULL,
     first_certificate BLOB    NOT NULL CHECK (length(first_certificate) = 32),
     ended             INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1)),
     beacon            BLOB    NOT NULL DEFAULT (zeroblob(16)) CHECK (length(beacon) = 16),
