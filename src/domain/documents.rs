@@ -241,6 +241,10 @@ pub struct Control {
     pub issued_at: Timestamp,
     /// Oldest program version it still takes.
     pub minimum_version: String,
+    /// Days for which an older version is still served.
+    pub grace_days: u16,
+    /// Documents to fetch at once, whatever their sequence.
+    pub refresh: Vec<DocumentName>,
 }
 
 /// The key under which cards become references.
