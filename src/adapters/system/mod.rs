@@ -1,1 +1,146 @@
-//! Clocks and chance of the machine.
+//! Clocks and chance of the machine: the only place that reads them.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use jiff::Timestamp;
+use uuid::{Builder, Uuid};
+
+use crate::{
+    domain::ids::{RecordId, TapId},
+    ports::{Clock, Entropy},
+};
+
+/// Made by systemd's time synchronisation, and by `systemd-time-wait-sync` on behalf of any other time client
+/// (systemd-timesyncd.service(8), "Files").
+const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
+/// Id of this run of the kernel, random (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+/// Seconds since the machine started, suspended time included, to a hundredth (proc_uptime(5)).
+const UPTIME: &str = "/proc/uptime";
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    boot: String,
+    /// Where the kernel does not tell its uptime, time counts from the start of the program.
+    started: Instant,
+}
+
+impl SystemClock {
+    /// Reads the id of this run once. A system that has none gets a random one per start of the program, because its
+    /// monotonic clock then counts from there.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    pub fn new(entropy: &dyn Entropy) -> Self {
+        let boot = fs::read_to_string(BOOT_ID).ok().filter(|_| uptime().is_some());
+        let boot = boot.map_or_else(|| random_id(entropy), |id| id.trim().to_owned());
+        Self { boot, started: Instant::now() }
+    }
+}
+
+fn random_id(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// Counts on while the machine sleeps, unlike `Instant`: a tablet that wakes up must not look as if its wall clock had
+/// jumped.
+fn uptime() -> Option<Duration> {
+    parse_uptime(&fs::read_to_string(UPTIME).ok()?)
+}
+
+fn parse_uptime(text: &str) -> Option<Duration> {
+    let (seconds, hundredths) = text.split_ascii_whitespace().next()?.split_once('.')?;
+    let hundredths: u64 = hundredths.get(..2)?.parse().ok()?;
+    Some(Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(10 * hundredths))
+}
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+    fn wall(&self) -> Timestamp {
+        let now = Timestamp::now();
+        // What is stored and signed has milliseconds; so has everything that is compared with it.
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    fn monotonic(&self) -> Duration {
+        uptime().unwrap_or_else(|| self.started.elapsed())
+    }
+
+    fn boot(&self) -> String {
+        self.boot.clone()
+    }
+
+    fn synchronised(&self) -> bool {
+        Path::new(SYNCHRONISED).exists()
+    }
+}
+
+/// The machine's generator of unpredictable bytes.
+#[derive(Debug, Default)]
+pub struct SystemEntropy(SystemRandom);
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        self.0.fill(buffer).expect("the generator is seeded by the kernel and does not fail after that");
+    }
+}
+
+/// A UUIDv7 (RFC 9562, 5.7): milliseconds of the wall clock, then 74 random bits.
+#[must_use]
+pub fn uuid_v7(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    let millis = u64::try_from(clock.wall().as_millisecond()).unwrap_or(0);
+    Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// An id for a presence that begins now.
+#[must_use]
+pub fn tap_id(clock: &dyn Clock, entropy: &dyn Entropy) -> TapId {
+    TapId(uuid_v7(clock, entropy))
+}
+
+/// An id for a record without a tap.
+#[must_use]
+pub fn record_id(clock: &dyn Clock, entropy: &dyn Entropy) -> RecordId {
+    RecordId(uuid_v7(clock, entropy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_is_read_to_the_hundredth() {
+        assert_eq!(parse_uptime("350735.47 234388.90\n"), Some(Duration::from_millis(350_735_470)));
+        for bad in ["", "12", "x.00", "1.x0", "-1.00"] {
+            assert_eq!(parse_uptime(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_carry_the_clock_and_differ() {
+        let entropy = SystemEntropy::default();
+        let clock = SystemClock::new(&entropy);
+        let (before, id, other) = (clock.wall(), tap_id(&clock, &entropy), tap_id(&clock, &entropy));
+        assert_ne!(id, other);
+        assert_eq!(id.0.get_version_num(), 7);
+        let millis = i64::try_from(id.0.as_u128() >> 80).unwrap();
+        assert!((before.as_millisecond()..=clock.wall().as_millisecond()).contains(&millis));
+    }
+
+    #[test]
+    fn the_monotonic_clock_never_goes_back_within_one_boot() {
+        let clock = SystemClock::new(&SystemEntropy::default());
+        let (first, boot) = (clock.monotonic(), clock.boot());
+        assert!(clock.monotonic() >= first);
+        assert_eq!(SystemClock::new(&SystemEntropy::default()).boot(), boot);
+    }
+}
