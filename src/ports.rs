@@ -10,7 +10,6 @@ pub use crate::domain::record::Enrolled;
 use crate::domain::{
     delivery::{Payload, Receipt, Unsettled},
     documents::{Control, DocumentName, ReferenceKey, SignedDocument},
-    ids::RecordId,
 };
 
 /// Name of a slot as PC/SC lists it.
@@ -180,17 +179,20 @@ pub trait CentralAccount {
     /// Delivers frozen bytes. `wait` says that somebody stands waiting for this answer.
     fn records<'a>(&'a self, batch: &'a [Payload], wait: Option<Duration>) -> Answering<'a, Vec<Receipt>>;
 
-    /// What became of one record.
-    fn record(&self, id: RecordId) -> Answering<'_, Receipt>;
+    /// What became of one record; the receipt holds one entry, or none if the account does not know it.
+    fn record<'a>(&'a self, payload: &'a Payload) -> Answering<'a, Vec<Receipt>>;
 
-    /// A newer version of a document than `have`, if there is one.
-    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>>;
+    /// A newer version of a document than `have`; it is asked for only when `hello` announced one.
+    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, SignedDocument>;
 
     /// The key for card references.
     fn reference_key(&self) -> Answering<'_, ReferenceKey>;
 
-    /// A new certificate chain (DER, leaf first) for a certificate request (DER).
-    fn renew(&self, csr: Vec<u8>) -> Answering<'_, Vec<Vec<u8>>>;
+    /// Asks for a new certificate for the same key. Answers with the new chain, DER, leaf first.
+    fn renew(&self) -> Answering<'_, Vec<Vec<u8>>>;
+
+    /// First and last instant at which our certificate is valid.
+    fn certificate_window(&self) -> (Timestamp, Timestamp);
 }
 
 /// Why an enrolment did not come about.
@@ -219,8 +221,8 @@ pub struct EnrolmentOffer {
 /// What a confirmed enrolment brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnrolmentAnswer {
-    /// Admitted.
-    Enrolled(Box<Enrolled>, Box<SignedDocument>),
+    /// Admitted, with the first verified documents: keys and descriptor.
+    Enrolled(Box<Enrolled>, Vec<SignedDocument>),
     /// Approval pending; both sides show this fingerprint. Ask again after the wait.
     Pending {
         /// Eight characters.
@@ -239,19 +241,26 @@ pub trait EnrolmentDialogue {
     fn confirm(&mut self) -> Enrolling<'_, EnrolmentAnswer>;
 }
 
+/// A document as it was kept: the signed texts of its parts in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDocument {
+    /// Which.
+    pub name: DocumentName,
+    /// JWS compact texts.
+    pub parts: Vec<String>,
+}
+
+/// A connection with the documents that verified.
+pub type Connected = (Rc<dyn CentralAccount>, Vec<SignedDocument>);
+
 /// Ways to central accounts.
 pub trait CentralAccounts {
-    /// Connects to an account this terminal is enrolled with; `key` is PKCS #8, `keys` the newest root-signed keys
-    /// document, if one was kept.
+    /// Connects to an account this terminal is enrolled with; `key` is PKCS #8. `kept` are the documents of an earlier
+    /// run, as signed; those that still verify come back read, however old they are.
     ///
     /// # Errors
     /// A stable code if root, chain or key are unusable.
-    fn connect(
-        &self,
-        enrolled: &Enrolled,
-        key: &[u8],
-        keys: Option<&SignedDocument>,
-    ) -> Result<Rc<dyn CentralAccount>, &'static str>;
+    fn connect(&self, enrolled: &Enrolled, key: &[u8], kept: &[KeptDocument]) -> Result<Connected, &'static str>;
 
     /// Looks at the server behind an activation code. `key` is a fresh signing key, PKCS #8, kept under `key_name`.
     fn begin<'a>(

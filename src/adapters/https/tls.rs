@@ -181,3 +181,12 @@ const BIDI: [char; 12] = [
     '\u{061c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}',
     '\u{2067}', '\u{2068}', '\u{2069}',
 ];
+
+/// First and last instant at which a certificate is valid. `None` if it is none.
+#[must_use]
+pub fn validity(der: &[u8]) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
+    let validity = certificate.validity();
+    let instant = |seconds| jiff::Timestamp::from_second(seconds).ok();
+    Some((instant(validity.not_before.timestamp())?, instant(validity.not_after.timestamp())?))
+}
