@@ -49,3 +49,6 @@ pub const PURGE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Largest configuration file.
 pub const CONFIG_BYTES: u64 = 64 * 1024;
+
+/// Rows that are kept at hand for the face: five are shown, the rest fills up when one is taken back.
+pub const RECENT_ROWS: u32 = 8;

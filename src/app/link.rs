@@ -9,11 +9,13 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
+    card::trust::AccountTrust,
     domain::{
         documents::{
             AccountDescriptor, DenyList, DocumentContent, DocumentName, ProfileBundle, ReferenceKey, SignedDocument,
             TerminalStanding, TrustList,
         },
+        ids::AccountId,
         offer::Catalogue,
     },
     ports::{CentralAccount, Enrolled},
@@ -36,6 +38,8 @@ pub struct Documents {
     pub deny_list: Option<DenyList>,
     /// How to talk to readers and cards.
     pub profiles: Option<ProfileBundle>,
+    /// The keys document itself: whoever verifies begins with it.
+    pub keys: Option<SignedDocument>,
     /// What records are sealed to.
     pub sealing: Option<Arc<SealingKey>>,
 }
@@ -51,8 +55,11 @@ impl Documents {
     pub fn take(&mut self, document: SignedDocument) {
         self.seqs.retain(|(name, _)| *name != document.name);
         self.seqs.push((document.name, document.seq));
+        if document.name == DocumentName::Keys {
+            self.keys = Some(document.clone());
+        }
         match document.content {
-            DocumentContent::Keys(keys) => self.sealing = SealingKey::from_sec1(&keys.sealing_key).ok().map(Arc::new),
+            DocumentContent::Keys(keys) => self.sealing = sealing_key(&keys.sealing_key).map(Arc::new),
             DocumentContent::Descriptor(descriptor) => self.descriptor = Some(descriptor),
             DocumentContent::Catalogue(catalogue) => self.catalogue = Some(catalogue),
             DocumentContent::TrustList(list) => self.trust_list = Some(list),
@@ -66,11 +73,11 @@ impl Documents {
 /// One account.
 pub struct Link {
     /// What the enrolment brought.
-    pub enrolled: Enrolled,
+    pub enrolled: RefCell<Enrolled>,
     /// Signs records.
     pub signing: Arc<SigningKey>,
     /// The way there.
-    pub central: Rc<dyn CentralAccount>,
+    pub central: RefCell<Rc<dyn CentralAccount>>,
     /// Its documents.
     pub documents: RefCell<Documents>,
     /// Keys for card references, newest first.
@@ -86,16 +93,31 @@ pub struct Link {
 }
 
 impl Link {
+    /// The account.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.enrolled.borrow().enrolment.account.clone()
+    }
+
+    /// What the reader's thread may believe of this account; nothing before the descriptor is there.
+    #[must_use]
+    pub fn trusted(&self) -> Option<AccountTrust> {
+        let documents = self.documents.borrow();
+        let terminal = self.enrolled.borrow().enrolment.terminal.clone();
+        let descriptor = documents.descriptor.as_ref()?;
+        Some(AccountTrust::new(descriptor, terminal, documents.trust_list.as_ref(), documents.deny_list.as_ref()))
+    }
+
     /// What decisions need; nothing before the descriptor is there.
     #[must_use]
     pub fn view(&self) -> Option<AccountView> {
         let documents = self.documents.borrow();
         Some(AccountView {
-            enrolment: self.enrolled.enrolment.clone(),
+            enrolment: self.enrolled.borrow().enrolment.clone(),
             descriptor: documents.descriptor.clone()?,
             catalogue: documents.catalogue.clone(),
             standing: self.standing.get(),
-            site_name: self.enrolled.site_name.clone(),
+            site_name: self.enrolled.borrow().site_name.clone(),
         })
     }
 }

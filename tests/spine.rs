@@ -1,0 +1,124 @@
+//! One tap through real parts: card in a real pcscd, terminal, TLS, account; and what must hold when parts fail.
+#![cfg(feature = "demo")]
+
+mod support;
+
+use serde_json::json;
+use support::stack::{Account, Card, Pcscd, Terminal, eventually};
+
+/// Everything up and enrolled at a lane.
+fn lane() -> (tempfile::TempDir, Account, Pcscd, Terminal) {
+    let dir = tempfile::tempdir().unwrap();
+    let account = Account::start(dir.path());
+    let pcscd = Pcscd::start();
+    let mut terminal = Terminal::start(&dir.path().join("terminal"), &pcscd);
+    terminal.enrol(&account.activation("lane", 0));
+    terminal.command(json!({"command": "choose_offer", "offer": "lunch"}));
+    (dir, account, pcscd, terminal)
+}
+
+fn booked(account: &Account, record: &str) -> usize {
+    account.bookings().iter().filter(|b| b["record"] == record && b["outcome"] == "booked").count()
+}
+
+#[test]
+fn a_card_is_read_booked_and_seen_in_the_account() {
+    let (_dir, account, pcscd, mut terminal) = lane();
+    let card = Card::present(&account, &pcscd, "lunch-01", &[]);
+    let green = terminal.result("R1");
+    let record = green["record"].as_str().unwrap().to_owned();
+    eventually("booked", || booked(&account, &record) == 1);
+    card.gone();
+
+    // The same child again: friendly, and nothing more is booked.
+    terminal.ready();
+    let card = Card::present(&account, &pcscd, "lunch-01", &[]);
+    terminal.wait("already today", |l| l["class"] == "R3" || (l["class"] == "R1" && l["record"] == record));
+    card.gone();
+    assert_eq!(account.bookings().len(), 1);
+    assert_eq!(terminal.stop(), 0);
+}
+
+#[test]
+fn an_account_that_is_away_stops_no_child_and_gets_all_in_order() {
+    let (_dir, mut account, pcscd, mut terminal) = lane();
+    account.kill();
+    let mut records = Vec::new();
+    for name in ["lunch-02", "lunch-03", "lunch-04"] {
+        let card = Card::present(&account, &pcscd, name, &[]);
+        let green = terminal.wait("R2", |l| l["screen"] == "result" && l["class"] == "R2");
+        records.push(green["record"].as_str().unwrap().to_owned());
+        card.gone();
+        terminal.ready();
+    }
+    assert_eq!(terminal.now["waiting"]["records"], 3);
+    account.restart();
+    terminal.wait("all sent", |l| l["waiting"]["records"] == 0);
+    let order: Vec<String> = account.bookings().iter().map(|b| b["record"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(order, records);
+}
+
+#[test]
+fn a_green_tap_survives_kill_9_of_both_sides() {
+    let (_dir, mut account, pcscd, mut terminal) = lane();
+    account.kill();
+    let card = Card::present(&account, &pcscd, "lunch-05", &[]);
+    let green = terminal.wait("green", |l| l["screen"] == "result" && (l["class"] == "R1" || l["class"] == "R2"));
+    terminal.kill();
+    card.gone();
+    account.restart();
+    terminal.restart();
+    let record = green["record"].as_str().unwrap();
+    eventually("booked once", || booked(&account, record) == 1);
+    terminal.ready();
+    assert_eq!(booked(&account, record), 1);
+}
+
+#[test]
+fn reader_and_service_come_back_by_themselves() {
+    let (_dir, account, mut pcscd, mut terminal) = lane();
+    pcscd.stop();
+    terminal.wait("the reader is gone", |l| l["reader"]["state"] != "ready");
+    pcscd.resume();
+    terminal.ready();
+    let card = Card::present(&account, &pcscd, "lunch-06", &[]);
+    terminal.result("R1");
+    card.gone();
+}
+
+/// Faults of cards: each has its defined picture, books nothing, and the next card works.
+#[test]
+fn bad_cards_book_nothing() {
+    let (_dir, account, pcscd, mut terminal) = lane();
+    let cases = [
+        ("wrong-signature", "R4", "card_forged"),
+        ("expired", "R4", "card_expired"),
+        ("unknown-issuer", "R4", "unknown_issuer"),
+        ("copied", "R5", "card_removed"),
+        ("replay", "R4", "card_forged"),
+    ];
+    for (fault, class, reason) in cases {
+        let card = Card::present(&account, &pcscd, "lunch-07", &["--fault", fault]);
+        let seen = terminal.any_result();
+        assert!(seen["record"].is_null(), "{fault}: {seen}");
+        assert_eq!((seen["class"].as_str(), seen["reason"].as_str()), (Some(class), Some(reason)), "{fault}");
+        card.gone();
+        terminal.ready();
+    }
+    let card = Card::present(&account, &pcscd, "lunch-07", &[]);
+    terminal.result("R1");
+    card.gone();
+    assert_eq!(account.bookings().len(), 1);
+}
+
+#[test]
+fn neutral_cards_look_the_same_and_leave_nothing() {
+    let (_dir, account, pcscd, mut terminal) = lane();
+    let card = Card::present(&account, &pcscd, "neutral-01", &[]);
+    let green = terminal.result("R1");
+    assert!(green["record"].is_null());
+    card.gone();
+    terminal.ready();
+    assert_eq!(terminal.now["waiting"]["records"], 0);
+    assert!(account.bookings().is_empty());
+}
