@@ -2,5 +2,6 @@
 #![allow(dead_code, reason = "every test program compiles all of it and uses a part")]
 
 pub mod bik1;
+pub mod issuer;
 pub mod journal;
 pub mod transcript;
