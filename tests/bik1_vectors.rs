@@ -1,5 +1,7 @@
 //! Every value of the card application's worked example (card-application, 1.8 and 2.5) is reproduced.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that cannot be set up has to fail")]
+
 mod support;
 
 use jiff::Timestamp;
@@ -43,14 +45,14 @@ fn signed_objects_are_rebuilt_byte_for_byte() {
     let example = Example::load();
     let issuer_claims = IssuerClaims {
         root: "de:bik-test-root".to_owned(),
-        district: example.district(),
+        district: Example::district(),
         issued: second(1_767_225_600),
         expires: second(1_924_905_600),
         key: example.key("key_issuer"),
         kinds: 7,
     };
     let card_claims = CredentialClaims {
-        district: example.district(),
+        district: Example::district(),
         issued: second(1_767_225_600),
         expires: second(1_861_833_600),
         cti: hex("00112233445566778899AABBCCDDEEFF").try_into().unwrap(),
@@ -66,8 +68,8 @@ fn signed_objects_are_rebuilt_byte_for_byte() {
         let protected = cose::protected_header(signer.id(), object);
         assert_eq!(protected, example.bytes(&[name, "protected"]), "{name}");
         assert_eq!(payload, example.bytes(&[name, "payload"]), "{name}");
-        let signed = cose::signature_structure(&protected, &[], &payload);
-        assert_eq!(sha256(&signed).0.to_vec(), example.bytes(&[name, "tbs_sha256"]), "{name}");
+        let to_be_signed = cose::signature_structure(&protected, &[], &payload);
+        assert_eq!(sha256(&to_be_signed).0.to_vec(), example.bytes(&[name, "tbs_sha256"]), "{name}");
         let signature: [u8; 64] = example.bytes(&[name, "sig"]).try_into().unwrap();
         let whole = example.bytes(&[name, "cose"]);
         assert_eq!(cose::assemble(&protected, &payload, &signature), whole, "{name}");
@@ -161,7 +163,7 @@ fn the_account_proves_the_evidence_again() {
     let at = second(booking().unix_time);
     let trust = example.trust();
     let proof = evidence::verify_bik1(&evidence, &booking(), &trust, at).unwrap();
-    assert_eq!((proof.district, proof.kind, proof.counter), (example.district(), Kind::Card, 5));
+    assert_eq!((proof.district, proof.kind, proof.counter), (Example::district(), Kind::Card, 5));
     assert_eq!(proof.cti.to_vec(), hex("00112233445566778899AABBCCDDEEFF"));
     assert!(!proof.chain_only);
     // By the chain alone, where the trust list does not know the issuer yet.

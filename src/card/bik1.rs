@@ -42,6 +42,7 @@ const FILE_VERSION: u8 = 1;
 
 /// What a card says about itself at SELECT (card-application, 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each feature bit of the specification")]
 pub struct ControlInformation {
     /// Major and minor version.
     pub version: (u8, u8),
@@ -89,9 +90,8 @@ impl ControlInformation {
         if critical != 0 {
             return Err(CardError::CriticalFeature);
         }
-        let key_reference = match proprietary.child(0xDF22).map(|object| object.value()) {
-            Some(&[reference @ 0x01..=0x0F]) => reference,
-            _ => return Err(layout),
+        let Some(&[key_reference @ 0x01..=0x0F]) = proprietary.child(0xDF22).map(|object| object.value()) else {
+            return Err(layout);
         };
         let max_answer = two(0xDF23).map(u16::from_be_bytes).filter(|le| (1..=MAX_ANSWER).contains(le));
         let max_answer = max_answer.and_then(|le| u8::try_from(le).ok()).ok_or(layout)?;
@@ -106,7 +106,7 @@ impl ControlInformation {
         })
     }
 
-    const fn kind(&self) -> Kind {
+    const fn kind(self) -> Kind {
         if self.phone { Kind::Phone } else { Kind::Card }
     }
 }

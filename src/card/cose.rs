@@ -91,8 +91,8 @@ impl Sign1 {
 
     /// Name of the key that is said to have signed.
     #[must_use]
-    pub const fn key_id(&self) -> &[u8; 8] {
-        &self.key_id
+    pub const fn key_id(&self) -> [u8; 8] {
+        self.key_id
     }
 
     /// The decoded payload.

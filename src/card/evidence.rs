@@ -137,7 +137,7 @@ pub fn verify_code(credential: &[u8], proof: &[u8], trust: &Trust, at: Timestamp
     let key = claims.key.as_ref().expect("a `bik-crd` has a key");
     let sign1 = Sign1::parse(proof, ObjectType::Proof)?;
     let proof = ProofClaims::read(sign1.claims())?;
-    if *sign1.key_id() != key.id() || !sign1.is_signed_by(key, &sha256(credential).0) {
+    if sign1.key_id() != key.id() || !sign1.is_signed_by(key, &sha256(credential).0) {
         return Err(CardError::CodeProof);
     }
     if proof.issued.duration_until(proof.expires) > MAX_PROOF_LIFE {

@@ -52,7 +52,7 @@ pub struct Tlv<'a> {
 struct Header {
     tag: u32,
     constructed: bool,
-    header_len: usize,
+    head_len: usize,
     value_len: usize,
 }
 
@@ -65,7 +65,7 @@ impl Header {
             return Err(TlvError::Filler);
         }
         let mut tag = u32::from(first);
-        let mut header_len = 1;
+        let mut head_len = 1;
         if first & 0x1F == 0x1F {
             // Up to two more bytes; a first one of 80 would be a leading zero, one below 1F would have fitted before.
             let second = next()?;
@@ -73,14 +73,14 @@ impl Header {
                 return Err(TlvError::Tag);
             }
             tag = tag << 8 | u32::from(second);
-            header_len += 1;
+            head_len += 1;
             if second & 0x80 != 0 {
                 let third = next()?;
                 if third & 0x80 != 0 {
                     return Err(TlvError::Tag);
                 }
                 tag = tag << 8 | u32::from(third);
-                header_len += 1;
+                head_len += 1;
             }
         }
         let first_length = next()?;
@@ -98,11 +98,11 @@ impl Header {
         if length_bytes != shortest {
             return Err(TlvError::Length);
         }
-        header_len += length_bytes;
-        if header_len + value_len > MAX_TOTAL {
+        head_len += length_bytes;
+        if head_len + value_len > MAX_TOTAL {
             return Err(TlvError::TooLarge);
         }
-        Ok(Self { tag, constructed: first & 0x20 != 0, header_len, value_len })
+        Ok(Self { tag, constructed: first & 0x20 != 0, head_len, value_len })
     }
 }
 
@@ -111,7 +111,7 @@ impl Header {
 /// # Errors
 /// [`TlvError`] if the header is not allowed or incomplete.
 pub fn announced_len(head: &[u8]) -> Result<usize, TlvError> {
-    Header::read(head).map(|header| header.header_len + header.value_len)
+    Header::read(head).map(|header| header.head_len + header.value_len)
 }
 
 impl<'a> Tlv<'a> {
@@ -133,7 +133,7 @@ impl<'a> Tlv<'a> {
 
     fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), TlvError> {
         let header = Header::read(bytes)?;
-        let (value, rest) = bytes[header.header_len..].split_at_checked(header.value_len).ok_or(TlvError::Truncated)?;
+        let (value, rest) = bytes[header.head_len..].split_at_checked(header.value_len).ok_or(TlvError::Truncated)?;
         Ok((Self { tag: header.tag, constructed: header.constructed, value }, rest))
     }
 

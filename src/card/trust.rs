@@ -48,10 +48,10 @@ impl AccountTrust {
     #[must_use]
     pub fn new(descriptor: &AccountDescriptor, trust_list: Option<&TrustList>, deny_list: Option<&DenyList>) -> Self {
         let named_key =
-            |kid: &[u8; 8], key: &[u8; 33]| PublicKey::from_compressed(key).filter(|point| point.id() == *kid);
+            |kid: [u8; 8], key: &[u8; 33]| PublicKey::from_compressed(key).filter(|point| point.id() == kid);
         let issuer = |listed: &IssuerKey| {
             let issuer = Issuer {
-                key: named_key(&listed.kid, &listed.key)?,
+                key: named_key(listed.kid, &listed.key)?,
                 district: listed.district.clone(),
                 kinds: listed.kinds,
                 not_before: listed.not_before,
@@ -66,7 +66,7 @@ impl AccountTrust {
             roots: descriptor
                 .card_roots
                 .iter()
-                .filter_map(|root| Some((root.clone(), named_key(&root.kid, &root.key)?)))
+                .filter_map(|root| Some((root.clone(), named_key(root.kid, &root.key)?)))
                 .collect(),
             issuers: trust_list.iter().flat_map(|list| &list.issuers).filter_map(issuer).collect(),
             revoked_certificates: trust_list.map(|list| list.revoked_certificates.clone()).unwrap_or_default(),
@@ -101,12 +101,12 @@ impl AccountTrust {
         self.trust_list_seq
     }
 
-    pub(super) fn listed(&self, kid: &[u8; 8]) -> Option<&Issuer> {
-        self.issuers.get(kid)
+    pub(super) fn listed(&self, kid: [u8; 8]) -> Option<&Issuer> {
+        self.issuers.get(&kid)
     }
 
-    pub(super) fn is_revoked_key(&self, kid: &[u8; 8]) -> bool {
-        self.revoked_kids.contains(kid)
+    pub(super) fn is_revoked_key(&self, kid: [u8; 8]) -> bool {
+        self.revoked_kids.contains(&kid)
     }
 
     pub(super) fn is_revoked_certificate(&self, certificate: &[u8]) -> bool {
@@ -114,8 +114,8 @@ impl AccountTrust {
     }
 
     /// The root of this name that may certify issuers of this district.
-    pub(super) fn root(&self, kid: &[u8; 8], district: &DistrictId) -> Option<&(CardRoot, PublicKey)> {
-        self.roots.iter().find(|(root, _)| root.kid == *kid && root.districts.contains(district))
+    pub(super) fn root(&self, kid: [u8; 8], district: &DistrictId) -> Option<&(CardRoot, PublicKey)> {
+        self.roots.iter().find(|(root, _)| root.kid == kid && root.districts.contains(district))
     }
 
     pub(super) fn denies(&self, cti: &[u8; 16]) -> bool {
@@ -149,7 +149,7 @@ impl Trust {
     }
 
     /// Some account lists this key, for whatever district.
-    pub(super) fn is_listed_anywhere(&self, kid: &[u8; 8]) -> bool {
+    pub(super) fn is_listed_anywhere(&self, kid: [u8; 8]) -> bool {
         self.accounts.iter().any(|account| account.listed(kid).is_some())
     }
 }

@@ -88,7 +88,7 @@ impl Presented {
         if claims.district != self.claims.district {
             return Err(CardError::OtherDistrict);
         }
-        if claims.key.id() != *self.sign1.key_id() {
+        if claims.key.id() != self.sign1.key_id() {
             return Err(CardError::OtherKey);
         }
         let (root, root_key) = account.root(sign1.key_id(), &claims.district).ok_or(CardError::UnknownRoot)?;
@@ -138,7 +138,7 @@ impl Presented {
         if claims.issued >= issuer.not_after || now >= issuer.not_after {
             return Err(CardError::IssuerExpired);
         }
-        debug_assert_eq!(key_id(issuer.key.compressed()), *self.sign1.key_id());
+        debug_assert_eq!(key_id(issuer.key.compressed()), self.sign1.key_id());
         if !self.sign1.is_signed_by(&issuer.key, &[]) {
             return Err(CardError::CredentialSignature);
         }

@@ -69,7 +69,7 @@ impl Example {
         PublicKey::from_compressed(&self.bytes(&[name, "compressed"]).try_into().unwrap()).unwrap()
     }
 
-    pub fn district(&self) -> DistrictId {
+    pub fn district() -> DistrictId {
         DistrictId::new("de:00000000").unwrap()
     }
 
@@ -105,13 +105,13 @@ impl Example {
             account: AccountId::new("A-TEST-0001").unwrap(),
             municipality: "Musterstadt".to_owned(),
             environment: Environment::Demo,
-            districts: vec![self.district()],
-            number_prefixes: vec![NumberPrefix { district: self.district(), prefix: "4917".into(), length: 12 }],
+            districts: vec![Self::district()],
+            number_prefixes: vec![NumberPrefix { district: Self::district(), prefix: "4917".into(), length: 12 }],
             card_roots: vec![CardRoot {
                 name: "de:bik-test-root".to_owned(),
                 kid: self.key("key_root").id(),
                 key: *self.key("key_root").compressed(),
-                districts: vec![self.district()],
+                districts: vec![Self::district()],
             }],
         }
     }
@@ -123,7 +123,7 @@ impl Example {
             seq: 1_767_000_000_000,
             exp: Timestamp::from_second(1_800_000_000).unwrap(),
             issuers: vec![IssuerKey {
-                district: self.district(),
+                district: Self::district(),
                 kid: key.id(),
                 key: *key.compressed(),
                 kinds: 7,

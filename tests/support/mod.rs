@@ -1,5 +1,6 @@
 //! Pieces the integration tests share. Each test program uses some of them.
 #![allow(dead_code, reason = "every test program compiles all of it and uses a part")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that cannot be set up has to fail")]
 
 pub mod bik1;
 pub mod issuer;
