@@ -1,0 +1,20 @@
+//! Compiles the window's markup and bundles its translations; without the feature `gui` there is nothing to do.
+
+fn main() {
+    #[cfg(feature = "gui")]
+    window();
+}
+
+#[cfg(feature = "gui")]
+fn window() {
+    // Tests find elements by label, which needs the debug information; a shipped binary has no use for it.
+    let debug = std::env::var("PROFILE").is_ok_and(|profile| profile == "debug");
+    let configuration = slint_build::CompilerConfiguration::new()
+        .with_bundled_translations("ui/lang")
+        .with_default_translation_context(slint_build::DefaultTranslationContext::None)
+        .with_debug_info(debug);
+    if let Err(error) = slint_build::compile_with_config("ui/app-window.slint", configuration) {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}

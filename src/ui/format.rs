@@ -1,0 +1,87 @@
+//! Amounts, times and numbers as people read them in the chosen language, and outside texts made harmless.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::domain::amount::Cents;
+
+/// Longest outside text that is shown, in characters; a title of the catalogue is far shorter.
+const LONGEST_TEXT: usize = 2_000;
+
+/// `4,30 €` in German, `€4.30` in English. The blank does not break.
+pub(super) fn amount(cents: Cents, language: &str) -> String {
+    let (euros, rest) = (cents.get() / 100, cents.get() % 100);
+    if language == "de" { format!("{euros},{rest:02}\u{a0}€") } else { format!("€{euros}.{rest:02}") }
+}
+
+/// `12:04` from minutes since midnight.
+pub(super) fn clock(minute_of_day: u16) -> String {
+    format!("{:02}:{:02}", minute_of_day / 60 % 24, minute_of_day % 60)
+}
+
+/// `20.11.2026` in German, `2026-11-20` in English.
+pub(super) fn date(date: Date, language: &str) -> String {
+    if language == "de" {
+        format!("{:02}.{:02}.{:04}", date.day(), date.month(), date.year())
+    } else {
+        date.to_string()
+    }
+}
+
+/// Groups of four, with blanks that do not break inside and may break between.
+pub(super) fn grouped(digits: &str) -> String {
+    let size = if digits.chars().count() == 6 { 3 } else { 4 };
+    let mut text = String::with_capacity(digits.len() + digits.len() / size);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && i % size == 0 {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The text in this language, else German, which the catalogue always has, else any.
+pub(super) fn in_language(texts: &BTreeMap<String, String>, language: &str) -> String {
+    let text = texts.get(language).or_else(|| texts.get("de")).or_else(|| texts.values().next());
+    harmless(text.map_or("", String::as_str))
+}
+
+/// Without control characters and marks that turn the direction of writing; of bounded length. Line ends stay.
+pub(super) fn harmless(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|&c| (c == '\n' || !c.is_control()) && !turns(c)).take(LONGEST_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_and_dates_follow_the_language() {
+        let cents = Cents::new(123_405).unwrap();
+        assert_eq!(amount(cents, "de"), "1234,05\u{a0}€");
+        assert_eq!(amount(cents, "en"), "€1234.05");
+        let day = jiff::civil::date(2026, 3, 9);
+        assert_eq!((date(day, "de"), date(day, "en")), ("09.03.2026".to_owned(), "2026-03-09".to_owned()));
+        assert_eq!((clock(0), clock(724), clock(1439)), ("00:00".into(), "12:04".into(), "23:59".into()));
+    }
+
+    #[test]
+    fn numbers_stand_in_groups() {
+        for (digits, shown) in
+            [("", ""), ("1234", "1234"), ("12345", "1234 5"), ("123456", "123 456"), ("123456789", "1234 5678 9")]
+        {
+            assert_eq!(grouped(digits), shown);
+        }
+    }
+
+    #[test]
+    fn outside_texts_cannot_turn_or_steer() {
+        assert_eq!(harmless("Men\u{202e}sa\u{7}\nNord"), "Mensa\nNord");
+        assert_eq!(harmless(&"x".repeat(5_000)).len(), LONGEST_TEXT);
+        let titles = BTreeMap::from([("de".to_owned(), "Essen".to_owned())]);
+        assert_eq!(in_language(&titles, "uk"), "Essen");
+    }
+}

@@ -1,0 +1,61 @@
+//! A window without a display: Slint's testing backend with its software renderer and mocked time.
+
+#![allow(dead_code, reason = "each test takes what it needs")]
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use i_slint_backend_testing::{TestingBackend, TestingBackendOptions, mock_elapsed_time};
+use slint::{ComponentHandle, PhysicalSize, Rgba8Pixel, SharedPixelBuffer};
+use teilhabe_terminal::{
+    terminal::screen::Screen,
+    ui::{Face, Options},
+};
+
+/// A screen by pixels and pixels of a millimetre (user-interface, 3).
+pub const SIZES: [(&str, u32, u32, f32); 5] = [
+    ("1280x800", 1280, 800, 5.9),
+    ("1024x768", 1024, 768, 3.4),
+    ("1920x1080", 1920, 1080, 4.0),
+    ("1920x1080-close", 1920, 1080, 5.6),
+    ("800x1280", 800, 1280, 5.9),
+];
+
+/// Gives this thread a backend of its own.
+pub fn start() {
+    let options = TestingBackendOptions { mock_time: true, threading: false, renderer_name: Some("software".into()) };
+    slint::platform::set_platform(Box::new(TestingBackend::new(options))).expect("one backend per thread");
+}
+
+pub fn open(options: &Options, width: u32, height: u32) -> Face {
+    let face = Face::open(options).expect("the testing backend opens windows");
+    resize(&face, width, height);
+    face
+}
+
+pub fn resize(face: &Face, width: u32, height: u32) {
+    face.window().window().set_size(PhysicalSize::new(width, height));
+    mock_elapsed_time(Duration::ZERO);
+}
+
+/// The picture after everything that starts by itself has come to rest.
+pub fn draw(face: &Face, screen: &Screen) -> SharedPixelBuffer<Rgba8Pixel> {
+    face.show(screen);
+    for _ in 0..3 {
+        mock_elapsed_time(Duration::from_millis(600));
+    }
+    face.window().window().take_snapshot().expect("the software renderer draws")
+}
+
+pub fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/ui");
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+pub fn save(picture: &SharedPixelBuffer<Rgba8Pixel>, name: &str) {
+    let file = fs::File::create(folder().join(format!("{name}.png"))).unwrap();
+    let mut encoder = png::Encoder::new(std::io::BufWriter::new(file), picture.width(), picture.height());
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_compression(png::Compression::Fast);
+    encoder.write_header().unwrap().write_image_data(picture.as_bytes()).unwrap();
+}

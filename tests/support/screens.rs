@@ -1,0 +1,315 @@
+//! One picture per page and state of it, as the machine would send it at a school canteen.
+
+#![allow(dead_code, reason = "each test takes what it needs")]
+
+use std::collections::BTreeMap;
+
+use jiff::civil::date;
+use teilhabe_terminal::{
+    domain::{
+        amount::{Cents, Quantity, Unit},
+        ids::{AccountId, OfferId, RecordId, Tag, TapId},
+        reading::Route,
+        record::ReversalReason,
+    },
+    terminal::screen::{
+        AccountState, ActivationStep, BlockedBy, OfferKey, Page, Place, ReaderState, ResultClass, Row, RowState, Screen,
+        StatusBar, TapResult, Waiting,
+    },
+};
+use uuid::Uuid;
+
+pub fn record(n: u128) -> RecordId {
+    RecordId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 + n))
+}
+
+pub fn lunch() -> OfferId {
+    OfferId::new("lunch").unwrap()
+}
+
+fn texts(de: &str, en: &str) -> BTreeMap<String, String> {
+    [("de".to_owned(), de.to_owned()), ("en".to_owned(), en.to_owned())].into()
+}
+
+fn cents(n: i64) -> Cents {
+    Cents::new(n).unwrap()
+}
+
+fn offer(id: &str, de: &str, en: &str, unit: Unit, price: i64, today: u32) -> OfferKey {
+    OfferKey { id: OfferId::new(id).unwrap(), title: texts(de, en), unit, price: cents(price), today, released: true }
+}
+
+pub fn row(n: u128, minute_of_day: u16, tag: &str, state: RowState) -> Row {
+    Row {
+        record: record(n),
+        tapped_at: "2026-11-20T11:04:00Z".parse().unwrap(),
+        minute_of_day,
+        service_date: date(2026, 11, 20),
+        offer: lunch(),
+        quantity: Quantity::Meal,
+        amount: cents(430),
+        tag: Tag::new(tag),
+        route: Route::Chip,
+        state,
+        reason: None,
+        reversal: None,
+        attempts: 0,
+        next_try_s: None,
+        last_error: None,
+    }
+}
+
+pub fn last() -> Vec<Row> {
+    vec![
+        row(5, 724, "4711", RowState::Waiting),
+        row(4, 724, "0815", RowState::Waiting),
+        row(3, 723, "2209", RowState::Booked),
+        row(2, 722, "7R3K", RowState::Reversed),
+        row(1, 721, "6613", RowState::Booked),
+    ]
+}
+
+pub fn screen(page: Page, language: &str) -> Screen {
+    Screen {
+        page,
+        status: StatusBar {
+            site: "Mensa Nordschule".to_owned(),
+            minute_of_day: 724,
+            reader: ReaderState::Ready,
+            reader_name: Some("ACS ACR1252 1S CL Reader PICC".to_owned()),
+            account: AccountState::Connected,
+            last_success_s: Some(20),
+            waiting: Waiting { records: 2, oldest_s: Some(8) },
+            later_refusals: 0,
+            unclear: Vec::new(),
+            clock_suspect: false,
+            near_limit: false,
+            practice: false,
+            language: language.to_owned(),
+        },
+        place: Place::Lane,
+        offers: vec![
+            offer("lunch", "Mittagessen", "Lunch", Unit::Meal, 430, 47),
+            offer("snack", "Schulobst und Vesper", "Fruit and snack", Unit::Meal, 120, 12),
+        ],
+        chosen: Some(lunch()),
+        service_date: None,
+        last: last(),
+        challenge: None,
+        armed: false,
+        refused_command: None,
+    }
+}
+
+pub fn result(class: Option<ResultClass>) -> TapResult {
+    let granted = matches!(class, Some(ResultClass::R1 | ResultClass::R2));
+    TapResult {
+        class,
+        tap: Some(TapId(record(5).0)),
+        record: granted.then(|| record(5)),
+        offer: Some(lunch()),
+        amount: Some(cents(430)),
+        tag: Tag::new("4711"),
+        reason: None,
+        earlier_minute: None,
+        second_helping: false,
+        can_undo: granted,
+        serve_on_paper: false,
+    }
+}
+
+pub fn refused(code: &str) -> Page {
+    Page::Result(TapResult { reason: Some(code.to_owned()), ..result(Some(ResultClass::R4)) })
+}
+
+pub fn already(second_helping: bool) -> Page {
+    Page::Result(TapResult {
+        reason: Some("already_today".to_owned()),
+        earlier_minute: Some(724),
+        second_helping,
+        ..result(Some(ResultClass::R3))
+    })
+}
+
+/// Every picture with the name of its file.
+pub fn all(language: &str) -> Vec<(String, Screen)> {
+    let mut pictures: Vec<(String, Screen)> = Vec::new();
+    let mut add = |name: &str, page: Page, change: &dyn Fn(&mut Screen)| {
+        let mut picture = screen(page, language);
+        change(&mut picture);
+        pictures.push((name.to_owned(), picture));
+    };
+    let same: &dyn Fn(&mut Screen) = &|_| {};
+    let ready = || Page::Ready { choose_child: false };
+
+    add("ready", ready(), same);
+    add("ready-first", ready(), &|s| {
+        s.last.clear();
+        s.status.waiting = Waiting::default();
+        s.offers[0].today = 0;
+    });
+    add("ready-offline", ready(), &|s| {
+        s.status.account = AccountState::Unreachable;
+        s.status.waiting = Waiting { records: 128, oldest_s: Some(95_000) };
+        s.status.near_limit = true;
+        s.status.later_refusals = 2;
+        s.status.unclear = vec![record(4)];
+    });
+    add("ready-practice", ready(), &|s| s.status.practice = true);
+    add("ready-child", Page::Ready { choose_child: true }, same);
+    add("ready-app", ready(), &|s| {
+        s.challenge = Some("402917".to_owned());
+        s.service_date = Some(date(2026, 11, 19));
+    });
+    for (name, state) in [
+        ("starting", ReaderState::Starting),
+        ("missing", ReaderState::Missing),
+        ("service-missing", ReaderState::ServiceMissing),
+        ("denied", ReaderState::Denied),
+        ("stuck", ReaderState::Stuck),
+        ("busy", ReaderState::Busy),
+        ("unsupported", ReaderState::Unsupported),
+    ] {
+        add(&format!("reader-{name}"), ready(), &|s| s.status.reader = state);
+    }
+    add("reading", Page::Reading { slow: false }, same);
+    add("reading-slow", Page::Reading { slow: true }, same);
+    add("choose", Page::Choose { offers: vec![lunch(), OfferId::new("snack").unwrap()] }, same);
+    add(
+        "confirm",
+        Page::Confirm { offer: lunch(), quantity: Quantity::Meal, amount: cents(430), tag: Tag::new("4711") },
+        same,
+    );
+    add("waiting", Page::Waiting { offer: lunch() }, same);
+
+    add("result-r1", Page::Result(result(Some(ResultClass::R1))), &|s| s.armed = true);
+    add("result-r2", Page::Result(result(Some(ResultClass::R2))), &|s| s.armed = true);
+    add("result-r2-practice", Page::Result(result(Some(ResultClass::R2))), &|s| s.status.practice = true);
+    add("result-r3", already(false), &|s| s.armed = true);
+    add("result-r3-again", already(true), &|s| s.armed = true);
+    add("result-r4", refused("not_entitled"), &|s| s.armed = true);
+    add("result-r4-long", refused("foreign_health_card"), same);
+    let paper = TapResult {
+        reason: Some("card_malformed".to_owned()),
+        serve_on_paper: true,
+        ..result(Some(ResultClass::R4))
+    };
+    add("result-r4-paper", Page::Result(paper), same);
+    let again = TapResult { reason: Some("card_removed".to_owned()), ..result(Some(ResultClass::R5)) };
+    add("result-r5", Page::Result(again), same);
+    add("result-r6", Page::Result(result(Some(ResultClass::R6))), same);
+    add("result-r7", Page::Result(result(Some(ResultClass::R7))), same);
+    let reversed = TapResult { reason: Some("reversed".to_owned()), ..result(None) };
+    add("result-reversed", Page::Result(reversed), same);
+
+    add("starting", Page::Starting, &|s| {
+        s.status.reader = ReaderState::Starting;
+        s.status.account = AccountState::Starting;
+        s.status.waiting = Waiting::default();
+    });
+    for (name, step) in [
+        ("activation-code", ActivationStep::Code { problem: None }),
+        ("activation-wrong", ActivationStep::Code { problem: Some("activation_expired".to_owned()) }),
+        ("activation-checking", ActivationStep::Checking),
+        (
+            "activation-confirm",
+            ActivationStep::Confirm {
+                host: "teilhabe.musterstadt.example:443".to_owned(),
+                municipality: "Stadt Musterstadt".to_owned(),
+            },
+        ),
+        ("activation-pending", ActivationStep::Pending { fingerprint: "7K4MQ2XA".to_owned() }),
+    ] {
+        add(name, Page::Activation(step), &|s| s.status.account = AccountState::None);
+    }
+    add("sign-on", Page::SignOn { tries_left: None, locked_s: None }, same);
+    add("sign-on-wrong", Page::SignOn { tries_left: Some(2), locked_s: None }, same);
+    add("sign-on-locked", Page::SignOn { tries_left: Some(0), locked_s: Some(30) }, same);
+    let notice = texts(
+        "Sie sehen bei der Arbeit an diesem Terminal Sozialdaten. Sie dürfen sie nur für die Abrechnung der Leistung \
+         benutzen und niemandem weitersagen. Das gilt auch nach dem Ende Ihrer Arbeit hier (§ 78 SGB X).",
+        "At this terminal you see social data. You may use them for settling the service alone and must not pass them on \
+         to anybody. This holds after the end of your work here, too (§ 78 SGB X).",
+    );
+    add("notice", Page::Notice { text: notice, version: 3 }, same);
+    add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
+    add(
+        "number-wrong",
+        Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() },
+        same,
+    );
+    let accounts = ["musterstadt", "beispielkreis"].map(|id| AccountId::new(id).unwrap()).to_vec();
+    add("number-accounts", Page::Number { problem: None, accounts }, same);
+
+    add("last-bookings", Page::LastBookings(rows()), same);
+    add("last-bookings-empty", Page::LastBookings(Vec::new()), same);
+    add("detail-waiting", Page::Detail(Box::new(waiting_row())), same);
+    add("detail-booked", Page::Detail(Box::new(row(3, 723, "2209", RowState::Booked))), same);
+    let mut reversed = row(2, 722, "7R3K", RowState::Reversed);
+    reversed.reversal = Some(ReversalReason::WrongCard);
+    add("detail-reversed", Page::Detail(Box::new(reversed)), same);
+    add("detail-unclear", Page::Detail(Box::new(row(9, 715, "3344", RowState::Unclear))), same);
+    let queue = |rows, last_error: Option<&str>, next_try_s| Page::Queue {
+        rows,
+        last_error: last_error.map(ToOwned::to_owned),
+        next_try_s,
+    };
+    add("queue-empty", queue(Vec::new(), None, None), &|s| s.status.waiting = Waiting::default());
+    add(
+        "queue-offline",
+        queue(vec![waiting_row(), row(4, 724, "0815", RowState::Waiting)], Some("unreachable"), Some(45)),
+        &|s| {
+            s.status.account = AccountState::Unreachable;
+            s.status.last_success_s = Some(7_300);
+        },
+    );
+    let mut later = row(8, 700, "9981", RowState::Rejected);
+    later.reason = Some("used_up".to_owned());
+    let mut later_too = row(7, 702, "1177", RowState::Rejected);
+    later_too.reason = Some("card_locked".to_owned());
+    add("later-refusals", Page::LaterRefusals(vec![later, later_too]), &|s| s.status.later_refusals = 2);
+    add("later-refusals-none", Page::LaterRefusals(Vec::new()), same);
+    add("view", Page::View, same);
+    add(
+        "service",
+        Page::Service(
+            [
+                ("version", "0.1.0"),
+                ("reader", "ACS ACR1252 1S CL Reader PICC"),
+                ("profile", "acs-acr1252u"),
+                ("account", "teilhabe.musterstadt.example:443"),
+                ("certificate_days", "83"),
+                ("journal_records", "12408"),
+            ]
+            .map(|(code, value)| (code.to_owned(), value.to_owned()))
+            .to_vec(),
+        ),
+        same,
+    );
+    add("about", Page::About, same);
+    for why in BlockedBy::ALL {
+        add(&format!("out-of-service-{}", why.code()), Page::OutOfService(why), same);
+    }
+    pictures
+}
+
+fn waiting_row() -> Row {
+    Row {
+        attempts: 3,
+        next_try_s: Some(45),
+        last_error: Some("unreachable".to_owned()),
+        ..row(5, 724, "4711", RowState::Waiting)
+    }
+}
+
+pub fn rows() -> Vec<Row> {
+    let mut rows = last();
+    rows.push(row(9, 715, "3344", RowState::Unclear));
+    rows.push(Row { reason: Some("used_up".to_owned()), ..row(8, 700, "9981", RowState::Rejected) });
+    rows.push(Row { route: Route::Number, ..row(7, 699, "1177", RowState::Disputed) });
+    rows.push(Row { reversal: Some(ReversalReason::Undo), ..row(6, 698, "5120", RowState::ReversalWaiting) });
+    for n in 20..30 {
+        rows.push(row(n, u16::try_from(720 - n).unwrap(), "8800", RowState::Booked));
+    }
+    rows
+}
