@@ -19,8 +19,14 @@ fn every_picture_is_drawn() {
     for (size, width, height, mm) in pictures::SIZES {
         for text_size in [100, 160] {
             for language in ["de", "en"] {
-                if (language == "en" || size == "1920x1080-close" ) && text_size == 160 { continue; }
-                let face = pictures::open(&Options { pixels_per_mm: Some(mm), text_size, ..Options::default() }, width, height);
+                if (language == "en" || size == "1920x1080-close") && text_size == 160 {
+                    continue;
+                }
+                let face = pictures::open(
+                    &Options { pixels_per_mm: Some(mm), text_size, ..Options::default() },
+                    width,
+                    height,
+                );
                 for (name, screen) in screens::all(language) {
                     let full = format!("{name}-{size}-{text_size}-{language}");
                     if wanted(&full) && std::env::var("UI_MATCH").map_or(true, |m| full.contains(&m)) {

@@ -238,7 +238,11 @@ impl Face {
     ///
     /// # Errors
     /// [`FaceError`] if the window system fails.
-    pub fn run(self, commands: impl Fn(OperatorCommand) + 'static, shown: impl Fn(RecordId) + 'static) -> Result<(), FaceError> {
+    pub fn run(
+        self,
+        commands: impl Fn(OperatorCommand) + 'static,
+        shown: impl Fn(RecordId) + 'static,
+    ) -> Result<(), FaceError> {
         self.connect(commands, shown);
         self.window.show()?;
         slint::run_event_loop_until_quit()?;

@@ -29,7 +29,9 @@ fn model<T: Clone + 'static>(items: impl IntoIterator<Item = T>) -> ModelRc<T> {
 /// The grant whose green this picture shows, if it shows one: its drawing is reported.
 pub(super) fn granted(screen: &s::Screen) -> Option<RecordId> {
     match &screen.page {
-        s::Page::Result(result) if matches!(result.class, Some(s::ResultClass::R1 | s::ResultClass::R2)) => result.record,
+        s::Page::Result(result) if matches!(result.class, Some(s::ResultClass::R1 | s::ResultClass::R2)) => {
+            result.record
+        }
         _ => None,
     }
 }
@@ -53,7 +55,9 @@ where
     state.set_status(picture.status());
     state.set_offers(model(screen.offers.iter().map(|offer| picture.offer(offer))));
     state.set_chosen(screen.chosen.as_ref().and_then(|id| picture.index(id)).unwrap_or(-1));
-    state.set_service_date(screen.service_date.map(|day| format::date(day, picture.language)).unwrap_or_default().into());
+    state.set_service_date(
+        screen.service_date.map(|day| format::date(day, picture.language)).unwrap_or_default().into(),
+    );
     state.set_last(model(screen.last.iter().map(|row| picture.booking(row))));
     state.set_challenge(text(screen.challenge.as_deref().unwrap_or_default()));
     state.set_armed(screen.armed);
@@ -140,7 +144,9 @@ impl Picture<'_> {
             s::Page::View => w::PageKind::View,
             s::Page::Service(measures) => {
                 state.set_measures(model(
-                    measures.iter().map(|(code, value)| w::Measure { code: text(code), value: format::harmless(value).into() }),
+                    measures
+                        .iter()
+                        .map(|(code, value)| w::Measure { code: text(code), value: format::harmless(value).into() }),
                 ));
                 w::PageKind::Service
             }
@@ -204,7 +210,11 @@ impl Picture<'_> {
         w::Booking {
             record: text(row.record.to_string()),
             time: format::clock(row.minute_of_day).into(),
-            date: if another_day { format::date(row.service_date, self.language).into() } else { SharedString::default() },
+            date: if another_day {
+                format::date(row.service_date, self.language).into()
+            } else {
+                SharedString::default()
+            },
             offer: self.title(&row.offer).into(),
             amount: format::amount(row.amount, self.language).into(),
             tag: text(row.tag.as_ref().map_or("", |tag| tag.as_str())),
@@ -224,7 +234,9 @@ impl Picture<'_> {
             class: result.class.map_or(w::ClassKind::None, class),
             record: text(result.record.map(|record| record.to_string()).unwrap_or_default()),
             offer: offer.map(|id| self.title(id)).unwrap_or_default().into(),
-            unit: offer.and_then(|id| self.screen.offers.iter().find(|offer| offer.id == *id)).map_or(w::UnitKind::Meal, |o| unit(o.unit)),
+            unit: offer
+                .and_then(|id| self.screen.offers.iter().find(|offer| offer.id == *id))
+                .map_or(w::UnitKind::Meal, |o| unit(o.unit)),
             amount: result.amount.map(|amount| format::amount(amount, self.language)).unwrap_or_default().into(),
             tag: text(result.tag.as_ref().map_or("", |tag| tag.as_str())),
             reason: text(result.reason.as_deref().unwrap_or_default()),

@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn cues_last_and_sound_as_specified() {
-        let cases = [(Chime::Tick, 15), (Chime::Yes, 160), (Chime::Already, 320), (Chime::No, 320), (Chime::Again, 240)];
+        let cases =
+            [(Chime::Tick, 15), (Chime::Yes, 160), (Chime::Already, 320), (Chime::No, 320), (Chime::Again, 240)];
         for (chime, milliseconds) in cases {
             let samples = synthesise(chime);
             assert_eq!(samples.len(), 48 * milliseconds, "{chime:?}");

@@ -13,8 +13,8 @@ use teilhabe_terminal::{
         record::ReversalReason,
     },
     terminal::screen::{
-        AccountState, ActivationStep, BlockedBy, OfferKey, Page, Place, ReaderState, ResultClass, Row, RowState, Screen,
-        StatusBar, TapResult, Waiting,
+        AccountState, ActivationStep, BlockedBy, OfferKey, Page, Place, ReaderState, ResultClass, Row, RowState,
+        Screen, StatusBar, TapResult, Waiting,
     },
 };
 use uuid::Uuid;
@@ -189,11 +189,8 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("result-r3-again", already(true), &|s| s.armed = true);
     add("result-r4", refused("not_entitled"), &|s| s.armed = true);
     add("result-r4-long", refused("foreign_health_card"), same);
-    let paper = TapResult {
-        reason: Some("card_malformed".to_owned()),
-        serve_on_paper: true,
-        ..result(Some(ResultClass::R4))
-    };
+    let paper =
+        TapResult { reason: Some("card_malformed".to_owned()), serve_on_paper: true, ..result(Some(ResultClass::R4)) };
     add("result-r4-paper", Page::Result(paper), same);
     let again = TapResult { reason: Some("card_removed".to_owned()), ..result(Some(ResultClass::R5)) };
     add("result-r5", Page::Result(again), same);
@@ -233,11 +230,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     );
     add("notice", Page::Notice { text: notice, version: 3 }, same);
     add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
-    add(
-        "number-wrong",
-        Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() },
-        same,
-    );
+    add("number-wrong", Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() }, same);
     let accounts = ["musterstadt", "beispielkreis"].map(|id| AccountId::new(id).unwrap()).to_vec();
     add("number-accounts", Page::Number { problem: None, accounts }, same);
 
