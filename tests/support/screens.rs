@@ -42,6 +42,7 @@ fn offer(id: &str, de: &str, en: &str, unit: Unit, price: i64, today: u32) -> Of
 pub fn row(n: u128, minute_of_day: u16, tag: &str, state: RowState) -> Row {
     Row {
         record: record(n),
+        account: AccountId::new("musterstadt").unwrap(),
         tapped_at: "2026-11-20T11:04:00Z".parse().unwrap(),
         minute_of_day,
         service_date: date(2026, 11, 20),
