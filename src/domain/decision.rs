@@ -19,7 +19,14 @@ pub enum Decision {
     /// Serve, and owe this to the account.
     Grant(Box<Draft>),
     /// Any pupil's card: the same light, no record.
-    Neutral,
+    Neutral {
+        /// What it would have been, so that the picture is the same.
+        offer: OfferId,
+        /// Cents likewise.
+        amount: Cents,
+        /// Last four.
+        tag: Option<Tag>,
+    },
     /// Do not serve.
     Refuse(Refusal),
     /// Several offers fit and none is preset.
@@ -54,7 +61,7 @@ pub struct Question<'a> {
 /// May it be served? Total and pure: the same question always has the same answer, and every question has one.
 #[must_use]
 pub fn decide(question: &Question<'_>) -> Decision {
-    question.decide().unwrap_or_else(|refusal| Decision::Refuse(question.uniform(refusal)))
+    question.decide().unwrap_or_else(Decision::Refuse)
 }
 
 impl Question<'_> {
@@ -75,6 +82,7 @@ impl Question<'_> {
             (_, [first, ..], _) if self.is_neutral() => self.judge(catalogue, first),
             ([one], _, _) | ([], [one], _) | ([], [], [one]) => self.judge(catalogue, one),
             ([], [], _) => Err(Refusal::NoOffer),
+            // The list knows the child, and none of the open meals is its.
             ([], _, _) => Err(Refusal::NotEntitled),
             (several, _, _) => Ok(Decision::Choose(several.iter().map(|o| o.id.clone()).collect())),
         }
@@ -104,14 +112,16 @@ impl Question<'_> {
         if self.standing.ambiguous {
             return Err(Refusal::Ambiguous);
         }
-        if self.is_neutral() {
-            return Ok(Decision::Neutral);
+        let claimed = offer.claimed(self.selection, self.standing, self.service_date(), self.at.wall);
+        if self.is_neutral() && claimed != Err(Refusal::NoQuantity) {
+            let amount = claimed.map_or(offer.price, |claimed| claimed.amount);
+            return Ok(Decision::Neutral { offer: offer.id.clone(), amount, tag: self.tag() });
         }
         let (identity, card) = self.whose()?;
-        let basis = self.basis(offer, rule)?;
-        let claimed = offer.claimed(self.selection, self.standing, self.service_date(), self.at.wall)?;
+        let basis = self.basis(offer, rule).map_err(|refusal| self.uniform(refusal))?;
+        let claimed = claimed?;
         self.within_frequency(offer, &claimed)?;
-        self.within_entitlement(offer, &claimed)?;
+        self.within_entitlement(offer, &claimed).map_err(|refusal| self.uniform(refusal))?;
         self.within_caps(catalogue, offer, rule, basis, claimed.amount)?;
         Ok(Decision::Grant(Box::new(Draft {
             record: RecordId::from(self.tap),
@@ -241,7 +251,7 @@ impl Question<'_> {
             return Err(Refusal::LimitReached);
         }
         if unknown_cap.is_some_and(|cap| amount > cap) {
-            return Err(Refusal::CardUnknown);
+            return Err(self.uniform(Refusal::CardUnknown));
         }
         if basis == BasisKind::Fault && rule.fault_cap.is_some_and(|cap| self.standing.fault_today >= cap) {
             return Err(Refusal::LimitReached);

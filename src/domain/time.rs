@@ -31,3 +31,13 @@ pub struct At {
     /// How far the wall clock can be believed.
     pub clock: ClockState,
 }
+
+impl At {
+    /// Local minute of the day of an earlier instant, by today's offset from UTC.
+    #[must_use]
+    pub fn minute_of(&self, earlier: Timestamp) -> u16 {
+        let ago = (self.wall.as_second().div_euclid(60)) - earlier.as_second().div_euclid(60);
+        let minute = (i64::from(self.minute_of_day) - ago).rem_euclid(24 * 60);
+        u16::try_from(minute).unwrap_or_default()
+    }
+}

@@ -29,6 +29,76 @@ pub enum OpenScreen {
     About,
 }
 
+/// Why a command changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CommandRefusal {
+    /// It makes no sense in this phase.
+    NotNow,
+    /// No catalogue holds the offer, or it is not among those to choose from.
+    UnknownOffer,
+    /// The offer is not released for this provider.
+    OfferNotReleased,
+    /// The record is not in a list here.
+    UnknownRecord,
+    /// It was taken back already.
+    AlreadyReversed,
+    /// Nothing was booked that could be taken back.
+    NotReversible,
+    /// Not a reason a person may give.
+    WrongReason,
+    /// The 15 seconds are over, or nothing was booked.
+    TooLate,
+    /// The date lies in the future.
+    WrongDate,
+    /// The chosen offer is not counted in this.
+    WrongUnit,
+    /// Signing on is locked for some seconds.
+    Locked,
+    /// Not the code of a language.
+    UnknownLanguage,
+    /// Not available at this terminal.
+    NotAvailable,
+}
+
+impl CommandRefusal {
+    /// All, for tables and tests.
+    pub const ALL: [Self; 13] = [
+        Self::NotNow,
+        Self::UnknownOffer,
+        Self::OfferNotReleased,
+        Self::UnknownRecord,
+        Self::AlreadyReversed,
+        Self::NotReversible,
+        Self::WrongReason,
+        Self::TooLate,
+        Self::WrongDate,
+        Self::WrongUnit,
+        Self::Locked,
+        Self::UnknownLanguage,
+        Self::NotAvailable,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotNow => "not_now",
+            Self::UnknownOffer => "unknown_offer",
+            Self::OfferNotReleased => "offer_not_released",
+            Self::UnknownRecord => "unknown_record",
+            Self::AlreadyReversed => "already_reversed",
+            Self::NotReversible => "not_reversible",
+            Self::WrongReason => "wrong_reason",
+            Self::TooLate => "too_late",
+            Self::WrongDate => "wrong_date",
+            Self::WrongUnit => "wrong_unit",
+            Self::Locked => "locked",
+            Self::UnknownLanguage => "unknown_language",
+            Self::NotAvailable => "not_available",
+        }
+    }
+}
+
 /// What an operator asks.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OperatorCommand {
