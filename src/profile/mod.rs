@@ -1,1 +1,347 @@
 //! Level 2: the meaning of `firmware-profiles/`: text in, values out.
+//!
+//! A profile describes a model of reader or a kind of card; it never instructs. Profiles come in three layers: shipped
+//! with the program, updated by an account's signed document, local files of a workshop. A higher layer replaces a
+//! profile of the same id and wins over others that match the same. A file that is wrong disables itself alone.
+//!
+//! ```
+//! use teilhabe_terminal::profile::{Atr, Interface, ProfileCatalog, Sighting, SlotRole, System, Verdict};
+//!
+//! let catalog = ProfileCatalog::shipped();
+//! let name = "ACS ACR122U PICC Interface 00 00";
+//! let seen = Sighting { system: System::Linux, ..Sighting::named(name) };
+//! let reader = catalog.find_reader(&seen).unwrap();
+//! assert_eq!((reader.id.as_str(), reader.slot_role(name)), ("acr122u", SlotRole::Contactless));
+//!
+//! let health_card = Atr::new(&[0x3B, 0x85, 0x80, 0x01, 0x30, 0x01, 0x01, 0x30, 0x30, 0x34]);
+//! assert!(matches!(catalog.candidates(&health_card, Interface::Contactless), Verdict::Reject(_)));
+//! ```
+
+mod atr;
+mod card;
+mod common;
+mod error;
+mod extract;
+mod hex;
+mod pattern;
+mod reader;
+mod shipped;
+mod signal;
+mod text;
+
+use std::{cmp::Reverse, collections::BTreeMap, fmt};
+
+use thiserror::Error;
+
+pub use self::{
+    atr::{Atr, AtrError, AtrPattern, AtrPatternError, MAX_ATR_LEN, StorageCard, Structure},
+    card::{
+        Action, Aid, Auth, CardMatch, CardProfile, CardTests, GetVersion, HistoricalMatch, Identify, IssuerScope,
+        KeysFrom, Limits, LogMask, Method, Privacy, RejectClass, SampleAtr, SampleUid, Select, StatusWord,
+        StorageMatch, UidMatch, VersionFamily,
+    },
+    common::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts},
+    error::{Fault, ProfileError},
+    extract::{Decode, Extract, NumberCheck, Step, SunParameters, UidTransform, uid_text},
+    hex::{Hex, HexError},
+    pattern::{
+        Bcd, BcdError, BcdRange, BcdRangeError, MAX_PATTERN_LEN, Pattern, PatternError, ProfileId, ProfileIdError,
+        UsbId, UsbIdError,
+    },
+    reader::{
+        Capability, Driver, Escape, FirmwareStatus, Host, HostDriver, HostLinux, Interface, KnownFirmware, NamePattern,
+        Quirk, Quirks, ReaderMatch, ReaderProfile, ReaderTests, SampleName, Sighting, SlotRole, SlotRule, System,
+        Technology, Timing, UidOrder, UidOrders,
+    },
+    signal::{Family, MAX_SIGNAL, PersistentSettings, Signals, Verb, VerbError},
+    text::{MAX_TEXT_LEN, Profile, ProfileText, load},
+};
+use crate::domain::ids::Digest;
+
+/// Most profiles of one layer.
+pub const MAX_TEXTS: usize = 256;
+/// The reader profile for readers that no other profile knows.
+pub const GENERIC_READER: &str = "generic-ccid";
+/// The card profile for cards that no other profile admits.
+pub const UNKNOWN_CARD: &str = "fallback-unknown";
+
+/// Where a profile comes from; the later wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Layer {
+    /// Part of the program.
+    #[default]
+    Shipped,
+    /// From an account's signed document.
+    Update,
+    /// From a local folder, workshop mode only.
+    Local,
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shipped => "shipped",
+            Self::Update => "account update",
+            Self::Local => "local",
+        })
+    }
+}
+
+/// From where a profile comes and what its text was.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Origin {
+    layer: Layer,
+    digest: Option<Digest>,
+    file: String,
+}
+
+/// Two profiles of the same rank match the same reader: neither is used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the reader \"{name}\" fits the profiles {} and {} alike", .ids[0], .ids[1])]
+pub struct Ambiguous {
+    /// The slot's name.
+    pub name: String,
+    /// The profiles.
+    pub ids: [ProfileId; 2],
+}
+
+/// What a card's ATR says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// Send it nothing; say what it is.
+    Reject(&'a CardProfile),
+    /// Probe these in order; never empty.
+    Probe(Vec<&'a CardProfile>),
+}
+
+/// All profiles in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileCatalog {
+    readers: BTreeMap<ProfileId, ReaderProfile>,
+    cards: BTreeMap<ProfileId, CardProfile>,
+    errors: Vec<ProfileError>,
+}
+
+impl ProfileCatalog {
+    /// The profiles that are part of the program.
+    #[must_use]
+    pub fn shipped() -> Self {
+        let from_file = |(name, text): &(&str, &str)| ProfileText::from_file(*name, text.as_bytes().to_vec());
+        let texts: Vec<_> = shipped::SHIPPED.iter().map(from_file).collect();
+        let empty = Self { readers: BTreeMap::new(), cards: BTreeMap::new(), errors: Vec::new() };
+        empty.overlaid(&texts, Layer::Shipped)
+    }
+
+    /// With the texts of an account's document in force as well. Its signature, sequence and expiry were checked before.
+    #[must_use]
+    pub fn with_update(self, texts: &[String]) -> Self {
+        let texts: Vec<_> =
+            texts.iter().enumerate().map(|(index, text)| ProfileText::from_document(index + 1, text)).collect();
+        self.overlaid(&texts, Layer::Update)
+    }
+
+    /// With local files in force as well. For workshop mode, which a production account refuses.
+    #[must_use]
+    pub fn with_local(self, texts: &[ProfileText]) -> Self {
+        self.overlaid(texts, Layer::Local)
+    }
+
+    fn overlaid(mut self, texts: &[ProfileText], layer: Layer) -> Self {
+        let mut readers: BTreeMap<ProfileId, Vec<ReaderProfile>> = BTreeMap::new();
+        let mut cards: BTreeMap<ProfileId, Vec<CardProfile>> = BTreeMap::new();
+        for (index, text) in texts.iter().enumerate() {
+            if index >= MAX_TEXTS {
+                self.refuse(text.file(), Fault::TooMany);
+                continue;
+            }
+            match load(text, layer) {
+                Ok(Profile::Reader(profile)) => readers.entry(profile.id.clone()).or_default().push(*profile),
+                Ok(Profile::Card(profile)) => cards.entry(profile.id.clone()).or_default().push(*profile),
+                Err(error) => self.errors.push(error),
+            }
+        }
+        let readers = self.only_ones(readers, |reader| &reader.origin);
+        let cards = self.only_ones(cards, |card| &card.origin);
+        let readers = self.apart(readers, clashing_readers, |reader| &reader.origin);
+        let cards = self.apart(cards, clashing_cards, |card| &card.origin);
+        self.readers.extend(readers);
+        self.cards.extend(cards);
+        self
+    }
+
+    /// Leaves out profiles whose id several files of the layer claim.
+    fn only_ones<P>(
+        &mut self,
+        claimed: BTreeMap<ProfileId, Vec<P>>,
+        origin: impl Fn(&P) -> &Origin,
+    ) -> BTreeMap<ProfileId, P> {
+        let mut ones = BTreeMap::new();
+        for (id, mut same) in claimed {
+            if same.len() > 1 {
+                same.iter().for_each(|profile| self.refuse(&origin(profile).file, Fault::DuplicateId));
+            } else if let Some(profile) = same.pop() {
+                ones.insert(id, profile);
+            }
+        }
+        ones
+    }
+
+    /// Leaves out both of any two profiles of the layer where it is open which is meant. What they would have replaced
+    /// stays in force.
+    fn apart<P>(
+        &mut self,
+        mut profiles: BTreeMap<ProfileId, P>,
+        clashing: impl Fn(&BTreeMap<ProfileId, P>) -> Vec<[ProfileId; 2]>,
+        origin: impl Fn(&P) -> &Origin,
+    ) -> BTreeMap<ProfileId, P> {
+        for [one, two] in clashing(&profiles) {
+            for (id, other) in [(&one, &two), (&two, &one)] {
+                if let Some(profile) = profiles.remove(id) {
+                    self.refuse(&origin(&profile).file, Fault::Ambiguous { other: other.to_string() });
+                }
+            }
+        }
+        profiles
+    }
+
+    fn refuse(&mut self, file: &str, fault: Fault) {
+        self.errors.push(ProfileError { file: file.to_owned(), line: None, key: None, fault });
+    }
+
+    /// Files that are disabled, and why.
+    #[must_use]
+    pub fn errors(&self) -> &[ProfileError] {
+        &self.errors
+    }
+
+    /// Reader profiles by id.
+    pub fn readers(&self) -> impl Iterator<Item = &ReaderProfile> {
+        self.readers.values()
+    }
+
+    /// Card profiles by id.
+    pub fn cards(&self) -> impl Iterator<Item = &CardProfile> {
+        self.cards.values()
+    }
+
+    /// The profile that fits a slot best: by layer, priority, USB id, firmware, length of the name pattern. Where none
+    /// fits, `generic-ccid`.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if two fit best alike.
+    pub fn find_reader(&self, seen: &Sighting<'_>) -> Result<&ReaderProfile, Ambiguous> {
+        match closest(self.readers.values(), seen) {
+            (None, _) => Ok(self.generic()),
+            (Some(reader), None) => Ok(reader),
+            (Some(reader), Some(rival)) => {
+                Err(Ambiguous { name: seen.name.to_owned(), ids: [reader.id.clone(), rival.id.clone()] })
+            }
+        }
+    }
+
+    fn generic(&self) -> &ReaderProfile {
+        let found = self.readers.values().find(|reader| reader.id.as_str() == GENERIC_READER);
+        found.expect("generic-ccid is shipped, and a layer can replace it but not take it away")
+    }
+
+    fn unknown(&self) -> &CardProfile {
+        let found = self.cards.values().find(|card| card.id.as_str() == UNKNOWN_CARD);
+        found.expect("fallback-unknown is shipped, and a layer can replace it but not take it away")
+    }
+
+    /// Which profiles a card may be, by its ATR alone: a verdict that it is none of ours, or the profiles to probe,
+    /// those that SELECT an application first.
+    #[must_use]
+    pub fn candidates(&self, atr: &Atr, interface: Interface) -> Verdict<'_> {
+        let mut admitted: Vec<&CardProfile> = self
+            .cards
+            .values()
+            .filter(|card| !card.matching.is_empty() && card.matching.admits(atr, interface))
+            .collect();
+        admitted.sort_by_key(|card| Reverse((card.origin.layer, card.priority, card.matching.closeness(atr))));
+        let first_by_atr = admitted.iter().find(|card| card.matching.looks_at_atr());
+        if let Some(card) = first_by_atr.filter(|card| card.action != Action::Identify {}) {
+            return Verdict::Reject(card);
+        }
+        admitted.retain(|card| card.action == Action::Identify {});
+        admitted.sort_by_key(|card| card.matching.select.is_none());
+        if admitted.is_empty() { Verdict::Reject(self.unknown()) } else { Verdict::Probe(admitted) }
+    }
+
+    /// Digest of the pair of profiles a reading went by, as records carry it: SHA-256 over the SHA-256 of the reader
+    /// profile's text and that of the card profile's.
+    #[must_use]
+    pub fn digest(reader: &ReaderProfile, card: &CardProfile) -> Digest {
+        let halves = [&reader.origin, &card.origin].map(|origin| origin.digest.map_or([0; 32], |digest| digest.0));
+        text::sha256(halves.concat().as_slice())
+    }
+
+    /// What is in force and what is not, line by line, for the service tool.
+    #[must_use]
+    pub fn report(&self) -> Report<'_> {
+        Report(self)
+    }
+}
+
+/// The reader profile that fits best, and another one that fits just as well.
+fn closest<'a>(
+    readers: impl Iterator<Item = &'a ReaderProfile>,
+    seen: &Sighting<'_>,
+) -> (Option<&'a ReaderProfile>, Option<&'a ReaderProfile>) {
+    let (mut best, mut rival) = (None, None);
+    for reader in readers.filter(|reader| reader.id.as_str() != GENERIC_READER) {
+        let Some(closeness) = reader.matching.closeness(seen) else { continue };
+        let rank = (reader.origin.layer, reader.priority, closeness);
+        match best {
+            Some((leading, _)) if rank < leading => {}
+            Some((leading, _)) if rank == leading => rival = Some(reader),
+            _ => (best, rival) = (Some((rank, reader)), None),
+        }
+    }
+    (best.map(|(_, reader)| reader), rival)
+}
+
+/// Pairs that fit one of their own sample names alike.
+fn clashing_readers(readers: &BTreeMap<ProfileId, ReaderProfile>) -> Vec<[ProfileId; 2]> {
+    let samples = readers.values().flat_map(|reader| &reader.tests.names);
+    let clash = |sample: &SampleName| {
+        let seen = Sighting { system: sample.os, ..Sighting::named(&sample.name) };
+        let (best, rival) = closest(readers.values(), &seen);
+        best.zip(rival).map(|(best, rival)| [best.id.clone(), rival.id.clone()])
+    };
+    samples.filter_map(clash).collect()
+}
+
+/// Pairs of one priority that some card fits alike.
+fn clashing_cards(cards: &BTreeMap<ProfileId, CardProfile>) -> Vec<[ProfileId; 2]> {
+    let samples: Vec<Atr> =
+        cards.values().flat_map(|card| &card.tests.atrs).map(|sample| Atr::new(&sample.atr.0)).collect();
+    let cards: Vec<_> = cards.values().filter(|card| !card.matching.is_empty()).collect();
+    let pairs = cards.iter().enumerate().flat_map(|(index, one)| cards[index + 1..].iter().map(move |two| (one, two)));
+    pairs
+        .filter(|(one, two)| one.priority == two.priority && one.matching.collides(&two.matching, &samples))
+        .map(|(one, two)| [one.id.clone(), two.id.clone()])
+        .collect()
+}
+
+/// Prints a catalogue: a line per profile with layer and evidence, then a line per file that is disabled.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a>(&'a ProfileCatalog);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let readers = self.0.readers().map(|p| ("reader", &p.id, &p.origin, &p.evidence, &p.title));
+        let cards = self.0.cards().map(|p| ("card", &p.id, &p.origin, &p.evidence, &p.title));
+        for (kind, id, origin, evidence, title) in readers.chain(cards) {
+            let status = match evidence.status {
+                EvidenceStatus::Tested => "tested",
+                EvidenceStatus::Untested => "untested",
+            };
+            writeln!(f, "{kind:6} {:24} {:14} {status:8} {title}", id.as_str(), origin.layer.to_string())?;
+        }
+        for error in self.0.errors() {
+            writeln!(f, "disabled: {error}: {} [{}]", error.fault, error.fault.code())?;
+        }
+        Ok(())
+    }
+}

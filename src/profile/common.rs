@@ -1,0 +1,101 @@
+//! What reader and card profiles have in common.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::error::Fault;
+
+/// The one format of profile files this program reads.
+pub const SCHEMA: u32 = 1;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub(super) struct Schema;
+
+#[derive(Debug, Error)]
+#[error("schema 1 is expected")]
+pub(super) struct SchemaError;
+
+impl TryFrom<u32> for Schema {
+    type Error = SchemaError;
+
+    fn try_from(schema: u32) -> Result<Self, SchemaError> {
+        if schema == SCHEMA { Ok(Self) } else { Err(SchemaError) }
+    }
+}
+
+/// On what a profile rests.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Whether it was tried.
+    pub status: EvidenceStatus,
+    /// Where the facts come from: documents, source files, logs. At least one.
+    pub sources: Vec<String>,
+    /// Transcripts under `tests/transcripts/`.
+    #[serde(default)]
+    pub transcripts: Vec<String>,
+}
+
+/// Whether a profile was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EvidenceStatus {
+    /// With the real thing, or, for a virtual reader, with the real driver.
+    Tested,
+    /// From documents alone.
+    Untested,
+}
+
+/// Texts for people by language (`de`, `en`, …).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Messages(BTreeMap<String, Texts>);
+
+/// The texts of one language.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Texts {
+    /// The reader or card cannot be used here.
+    pub unsupported: Option<String>,
+    /// Unplug the reader and plug it in again.
+    pub replug: Option<String>,
+    /// The reader acts as a keyboard.
+    pub wedge_mode: Option<String>,
+    /// The driver is missing.
+    pub driver_missing: Option<String>,
+}
+
+impl Messages {
+    /// The texts in that language, else in German.
+    #[must_use]
+    pub fn in_language(&self, language: &str) -> Option<&Texts> {
+        self.0.get(language).or_else(|| self.0.get("de"))
+    }
+
+    /// Nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Texts reach a screen: no control characters, bounded length; German as the language to fall back to.
+    pub(super) fn check(&self) -> Result<(), (String, Fault)> {
+        let wrong = |key: String, text: &str| Err((key, Fault::Value(text.to_owned())));
+        if !self.is_empty() && !self.0.contains_key("de") {
+            return wrong("messages".to_owned(), "messages have at least a German text, [messages.de]");
+        }
+        for (language, texts) in &self.0 {
+            if !(2..=3).contains(&language.len()) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                return wrong(format!("messages.{language}"), "a language is written like \"de\" or \"en\"");
+            }
+            let all = [&texts.unsupported, &texts.replug, &texts.wedge_mode, &texts.driver_missing];
+            if all.into_iter().flatten().any(|text| text.len() > 300 || text.chars().any(char::is_control)) {
+                return wrong(format!("messages.{language}"), "a text has at most 300 bytes and no control characters");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,326 @@
+//! The reading that data can describe: steps, the place of a number in what they brought, what becomes of a UID.
+
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::{card::{Aid, Method}, error::Fault, hex::Hex, pattern::Pattern};
+
+/// One command to a card. There are none that write, load keys or authenticate with them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step {
+    /// SELECT by DF name.
+    Select {
+        /// The application.
+        aid: Aid,
+    },
+    /// SELECT of an elementary file by its two-byte identifier under the current DF.
+    SelectFile {
+        /// Its identifier.
+        fid: Hex,
+    },
+    /// READ BINARY (ISO 7816-4, 11.3.3).
+    ReadBinary {
+        /// Short file identifier, 1 to 30; absent for the current file.
+        sfi: Option<u8>,
+        /// Most bytes, 1 to 4096.
+        max: u16,
+        /// Class byte: 00; some readers want FF for type 4 tags.
+        #[serde(default)]
+        class: u8,
+    },
+    /// READ BINARY of PC/SC part 3, class FF.
+    ReadBlock {
+        /// Block or page.
+        block: u16,
+        /// Bytes: 4 or 16.
+        len: u8,
+    },
+    /// GET DATA (ISO 7816-4, 11.4.3) by BER tag.
+    GetData {
+        /// The tag, 1 to 3 bytes.
+        tag: Hex,
+    },
+    /// SELECT APPLICATION of DESFire.
+    SelectApplication {
+        /// Application, 3 bytes, as written on the wire.
+        application: Hex,
+    },
+    /// READ DATA of a DESFire standard file without authentication.
+    ReadFile {
+        /// File, 0 to 31.
+        file: u8,
+        /// First byte.
+        #[serde(default)]
+        offset: u16,
+        /// Bytes, 1 to 4096.
+        len: u16,
+    },
+}
+
+impl Step {
+    /// The application the step selects.
+    pub(super) fn aid(&self) -> Option<&[u8]> {
+        match self {
+            Self::Select { aid } => Some(aid.bytes()),
+            Self::SelectApplication { application } => Some(&application.0),
+            _ => None,
+        }
+    }
+
+    /// The step brings bytes to extract from.
+    const fn reads(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadBinary { .. } | Self::ReadBlock { .. } | Self::GetData { .. } | Self::ReadFile { .. }
+        )
+    }
+
+    pub(super) fn check(&self, method: Method) -> Result<(), Fault> {
+        let (belongs, expected) = match self {
+            Self::Select { .. } => (method == Method::FileRead, None),
+            Self::SelectFile { fid } => (method == Method::FileRead, (fid.0.len() != 2).then_some("fid: two bytes")),
+            Self::ReadBinary { sfi, max, class } => {
+                let legal = sfi.is_none_or(|sfi| (1..=30).contains(&sfi))
+                    && (1..=4096).contains(max)
+                    && matches!(class, 0x00 | 0xFF);
+                (method == Method::FileRead, (!legal).then_some("sfi 1 to 30, max 1 to 4096, class 0x00 or 0xFF"))
+            }
+            Self::GetData { tag } => {
+                (method == Method::FileRead, (!(1..=3).contains(&tag.0.len())).then_some("tag: 1 to 3 bytes"))
+            }
+            Self::ReadBlock { len, .. } => {
+                (method == Method::StorageRead, (!matches!(len, 4 | 16)).then_some("len: 4 or 16"))
+            }
+            Self::SelectApplication { application } => {
+                (method == Method::DesfireRead, (application.0.len() != 3).then_some("application: three bytes"))
+            }
+            Self::ReadFile { file, len, .. } => {
+                let legal = *file < 32 && (1..=4096).contains(len);
+                (method == Method::DesfireRead, (!legal).then_some("file 0 to 31, len 1 to 4096"))
+            }
+        };
+        match (belongs, expected) {
+            (false, _) => Err(Fault::Method("the step does not belong to the method")),
+            (true, Some(expected)) => Err(Fault::Value(expected.to_owned())),
+            (true, None) => Ok(()),
+        }
+    }
+}
+
+/// Where the identity stands in what a step brought.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extract {
+    /// Which step, counted from 1.
+    pub step: u8,
+    /// By tags from the outside in, as `["70", "DF31"]`.
+    pub tlv: Option<Vec<Hex>>,
+    /// By offset and length.
+    pub slice: Option<(u16, u16)>,
+    /// By the first group of an expression, over the bytes as ASCII.
+    pub regex: Option<Pattern>,
+    /// How the bytes become text.
+    pub decode: Decode,
+}
+
+impl Extract {
+    pub(super) fn check(&self, steps: &[Step]) -> Result<(), Fault> {
+        let step = usize::from(self.step).checked_sub(1).and_then(|index| steps.get(index));
+        if !step.is_some_and(Step::reads) {
+            return Err(Fault::Value("step: the number of a step that reads, counted from 1".to_owned()));
+        }
+        let ways = [self.tlv.is_some(), self.slice.is_some(), self.regex.is_some()];
+        if ways.into_iter().filter(|given| *given).count() != 1 {
+            return Err(Fault::Value("exactly one of tlv, slice and regex is expected".to_owned()));
+        }
+        let tag_lengths = self.tlv.iter().flatten().map(|tag| tag.0.len());
+        if self.tlv.as_ref().is_some_and(|tags| !(1..=3).contains(&tags.len()))
+            || tag_lengths.into_iter().any(|len| !(1..=3).contains(&len))
+        {
+            return Err(Fault::Value("tlv: one to three tags of one to three bytes".to_owned()));
+        }
+        if self.slice.is_some_and(|(_, len)| !(1..=64).contains(&len)) {
+            return Err(Fault::Value("slice: [offset, length], length 1 to 64".to_owned()));
+        }
+        if self.regex.is_some() && self.decode != Decode::Ascii {
+            return Err(Fault::Value("an expression reads ASCII: decode = \"ascii\"".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// How bytes become text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decode {
+    /// Upper-case hexadecimal.
+    Hex,
+    /// Printable ASCII.
+    Ascii,
+    /// Two digits per byte; F fills.
+    Bcd,
+    /// Unsigned, most significant byte first, at most 16 bytes.
+    UintBe,
+    /// Unsigned, least significant byte first, at most 16 bytes.
+    UintLe,
+}
+
+impl Decode {
+    /// `None` if the bytes have another form.
+    #[must_use]
+    pub fn text(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Hex => Some(data_encoding::HEXUPPER.encode(bytes)),
+            Self::Ascii => {
+                let printable = bytes.iter().all(|byte| (0x20..0x7F).contains(byte));
+                printable.then(|| bytes.iter().map(|byte| char::from(*byte)).collect())
+            }
+            Self::Bcd => {
+                let nibbles = data_encoding::HEXUPPER.encode(bytes);
+                let digits = nibbles.trim_end_matches('F');
+                (!digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())).then(|| digits.to_owned())
+            }
+            Self::UintBe => unsigned(bytes.iter()),
+            Self::UintLe => unsigned(bytes.iter().rev()),
+        }
+    }
+}
+
+fn unsigned<'a>(bytes: impl ExactSizeIterator<Item = &'a u8>) -> Option<String> {
+    let fits = (1..=16).contains(&bytes.len());
+    fits.then(|| bytes.fold(0_u128, |number, byte| number << 8 | u128::from(*byte)).to_string())
+}
+
+/// One thing that is done to a UID so that it reads as the number printed on the card or kept by the issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum UidTransform {
+    /// The other byte order.
+    Reverse,
+    /// As a decimal number.
+    Dec,
+    /// Zeros in front, to so many characters, 1 to 40.
+    Pad(usize),
+    /// Text in front, 1 to 16 letters and digits.
+    Prefix(String),
+}
+
+impl TryFrom<String> for UidTransform {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const EXPECTED: &str = "a UID transform is reverse, dec, pad:1 to pad:40, or prefix: with up to 16 letters and \
+                                digits";
+        let plain = |prefix: &&str| {
+            (1..=16).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        match text.split_once(':') {
+            None if text == "reverse" => Ok(Self::Reverse),
+            None if text == "dec" => Ok(Self::Dec),
+            Some(("pad", width)) => match usize::from_str(width) {
+                Ok(width @ 1..=40) => Ok(Self::Pad(width)),
+                _ => Err(EXPECTED),
+            },
+            Some(("prefix", prefix)) => {
+                Some(prefix).filter(plain).map(|prefix| Self::Prefix(prefix.to_owned())).ok_or(EXPECTED)
+            }
+            _ => Err(EXPECTED),
+        }
+    }
+}
+
+/// The UID as the text that is the card's identity: upper-case hexadecimal, then the transforms in order. `reverse` and
+/// `dec` work on the bytes and count wherever they stand.
+#[must_use]
+pub fn uid_text(transforms: &[UidTransform], uid: &[u8]) -> String {
+    let decode = match (transforms.contains(&UidTransform::Reverse), transforms.contains(&UidTransform::Dec)) {
+        (false, true) => Decode::UintBe,
+        (true, true) => Decode::UintLe,
+        _ => Decode::Hex,
+    };
+    let mut bytes = uid.to_vec();
+    if decode == Decode::Hex && transforms.contains(&UidTransform::Reverse) {
+        bytes.reverse();
+    }
+    // Sixteen bytes hold every UID there is; anything longer stays hexadecimal.
+    let text = decode.text(&bytes).unwrap_or_else(|| data_encoding::HEXUPPER.encode(&bytes));
+    transforms.iter().fold(text, |text, transform| match transform {
+        UidTransform::Pad(width) => format!("{text:0>width$}"),
+        UidTransform::Prefix(prefix) => format!("{prefix}{text}"),
+        UidTransform::Reverse | UidTransform::Dec => text,
+    })
+}
+
+/// What a number must fulfil.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NumberCheck {
+    /// Nothing.
+    #[default]
+    None,
+    /// ISO/IEC 7812-1 annex B.
+    Luhn,
+    /// ISO 7064 MOD 97-10.
+    Mod97,
+    /// Whatever the district's descriptor says.
+    District,
+}
+
+/// Names of the query parameters in the URL of an NTAG 424 DNA, as the issuer chose them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SunParameters {
+    /// Encrypted PICC data, 32 hexadecimal digits.
+    pub picc_data: String,
+    /// Truncated CMAC, 16 hexadecimal digits.
+    pub cmac: String,
+    /// The card's number in clear, by which the terminal knows it; absent if the message holds none, and then the card
+    /// cannot be identified here.
+    pub number: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_becomes_the_number_on_the_card() {
+        let uid = [0x04, 0x78, 0x2E, 0x21, 0x80, 0x1D, 0x80];
+        let cases: [(&[&str], &str); 6] = [
+            (&[], "04782E21801D80"),
+            (&["reverse"], "801D80212E7804"),
+            (&["dec"], "1258039432715648"),
+            (&["reverse", "dec"], "36061233168676868"),
+            (&["dec", "pad:20"], "00001258039432715648"),
+            (&["pad:16", "prefix:49"], "490004782E21801D80"),
+        ];
+        for (words, text) in cases {
+            let transforms: Vec<_> =
+                words.iter().map(|word| UidTransform::try_from((*word).to_owned()).unwrap()).collect();
+            assert_eq!(uid_text(&transforms, &uid), text, "{words:?}");
+        }
+        for illegal in ["", "invert", "pad:0", "pad:41", "pad:x", "prefix:", "prefix:a b", "dec:1"] {
+            assert!(UidTransform::try_from(illegal.to_owned()).is_err(), "{illegal}");
+        }
+    }
+
+    #[test]
+    fn bytes_become_text_or_nothing() {
+        let cases: [(Decode, &[u8], Option<&str>); 9] = [
+            (Decode::Hex, &[0xAB, 0x01], Some("AB01")),
+            (Decode::Ascii, b"4917", Some("4917")),
+            (Decode::Ascii, b"49\x00", None),
+            (Decode::Bcd, &[0x12, 0x3F], Some("123")),
+            (Decode::Bcd, &[0x1A], None),
+            (Decode::Bcd, &[0xFF], None),
+            (Decode::UintBe, &[1, 0], Some("256")),
+            (Decode::UintLe, &[1, 0], Some("1")),
+            (Decode::UintBe, &[0; 17], None),
+        ];
+        for (decode, bytes, text) in cases {
+            assert_eq!(decode.text(bytes).as_deref(), text, "{decode:?} {bytes:?}");
+        }
+    }
+}

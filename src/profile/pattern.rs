@@ -1,0 +1,243 @@
+//! Words, regular expressions and numbers in the form a profile writes them.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+use serde::Deserialize;
+use thiserror::Error;
+
+/// Longest regular expression, in bytes.
+pub const MAX_PATTERN_LEN: usize = 256;
+/// Largest compiled regular expression, in bytes. Matching is linear in the text whatever the expression.
+const MAX_COMPILED_LEN: usize = 256 * 1024;
+
+/// Says that an error text is about a regular expression, so that it can be told from other values.
+pub(super) const PATTERN_ERROR: &str = "regular expression: ";
+
+/// A regular expression with a bound on its size.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pattern(Regex);
+
+/// Why a text is no [`Pattern`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{PATTERN_ERROR}{0}")]
+pub struct PatternError(String);
+
+impl TryFrom<String> for Pattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        if text.is_empty() || text.len() > MAX_PATTERN_LEN {
+            return Err(PatternError(format!("1 to {MAX_PATTERN_LEN} bytes are allowed")));
+        }
+        let built = RegexBuilder::new(&text).size_limit(MAX_COMPILED_LEN).nest_limit(16).build();
+        built.map(Self).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => PatternError("it compiles to more than 256 KiB".to_owned()),
+            // The crate draws the place over several lines; the last one says what is wrong.
+            error => PatternError(error.to_string().lines().last().unwrap_or_default().trim().to_owned()),
+        })
+    }
+}
+
+impl Pattern {
+    /// The text holds a match.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// The expression.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({:?})", self.as_str())
+    }
+}
+
+/// Id of a profile: 1 to 40 lower-case letters, digits and hyphens; also the name of its file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ProfileId(String);
+
+/// Not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an id has 1 to 40 lower-case letters, digits and hyphens, and begins with a letter or digit")]
+pub struct ProfileIdError;
+
+impl TryFrom<String> for ProfileId {
+    type Error = ProfileIdError;
+
+    fn try_from(text: String) -> Result<Self, ProfileIdError> {
+        Self::new(&text).ok_or(ProfileIdError)
+    }
+}
+
+impl ProfileId {
+    /// `None` if the text is no id. Nothing that could lead to another folder is one.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let legal = (1..=40).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-');
+        legal.then(|| Self(text.to_owned()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Vendor and product of a USB device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UsbId {
+    /// idVendor.
+    pub vendor: u16,
+    /// idProduct.
+    pub product: u16,
+}
+
+/// Not a USB id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a USB id is written as two times four hexadecimal digits, such as \"072F:2200\"")]
+pub struct UsbIdError;
+
+impl TryFrom<String> for UsbId {
+    type Error = UsbIdError;
+
+    fn try_from(text: String) -> Result<Self, UsbIdError> {
+        let (vendor, product) = text.split_once(':').ok_or(UsbIdError)?;
+        Ok(Self { vendor: four_digits(vendor).ok_or(UsbIdError)?, product: four_digits(product).ok_or(UsbIdError)? })
+    }
+}
+
+fn four_digits(text: &str) -> Option<u16> {
+    let legal = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    legal.then(|| u16::from_str_radix(text, 16).ok()).flatten()
+}
+
+/// A range of bcdDevice, the firmware number in a USB device descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BcdRange {
+    at_least: u16,
+    below: Option<u16>,
+}
+
+/// Not a range of bcdDevice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a firmware range is written as \">=0x0206\", \"<0x0300\", or both with a comma between")]
+pub struct BcdRangeError;
+
+impl TryFrom<String> for BcdRange {
+    type Error = BcdRangeError;
+
+    fn try_from(text: String) -> Result<Self, BcdRangeError> {
+        let (mut at_least, mut below) = (None, None);
+        for part in text.split(',').map(str::trim) {
+            let (bound, number) = match (part.strip_prefix(">=0x"), part.strip_prefix("<0x")) {
+                (Some(number), _) => (&mut at_least, number),
+                (_, Some(number)) => (&mut below, number),
+                _ => return Err(BcdRangeError),
+            };
+            if bound.replace(four_digits(number).ok_or(BcdRangeError)?).is_some() {
+                return Err(BcdRangeError);
+            }
+        }
+        if below.is_some_and(|below| below <= at_least.unwrap_or(0)) {
+            return Err(BcdRangeError);
+        }
+        Ok(Self { at_least: at_least.unwrap_or(0), below })
+    }
+}
+
+impl BcdRange {
+    /// The firmware lies in the range.
+    #[must_use]
+    pub fn contains(self, bcd: u16) -> bool {
+        bcd >= self.at_least && self.below.is_none_or(|below| bcd < below)
+    }
+}
+
+/// One firmware number, written `0x0203`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Bcd(pub u16);
+
+/// Not a firmware number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a firmware number is written as 0x and four hexadecimal digits, such as \"0x0203\"")]
+pub struct BcdError;
+
+impl TryFrom<String> for Bcd {
+    type Error = BcdError;
+
+    fn try_from(text: String) -> Result<Self, BcdError> {
+        text.strip_prefix("0x").and_then(four_digits).map(Self).ok_or(BcdError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn firmware_ranges_are_half_open() {
+        let range = |text: &str| BcdRange::try_from(text.to_owned());
+        let old = range("<0x0206").unwrap();
+        assert!(old.contains(0x0205) && !old.contains(0x0206));
+        let both = range(">=0x0206, <0x0300").unwrap();
+        assert!(both.contains(0x0206) && both.contains(0x02FF) && !both.contains(0x0300) && !both.contains(0x0205));
+        for wrong in ["", "0x0206", ">=206", ">=0x206", "<0x0206,<0x0300", ">=0x0300,<0x0200", ">0x0206"] {
+            assert_eq!(range(wrong), Err(BcdRangeError), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ids_lead_nowhere() {
+        for legal in ["acr122u", "omnikey-5427ck", "7"] {
+            assert!(ProfileId::new(legal).is_some(), "{legal}");
+        }
+        for illegal in ["", "../x", "a/b", "a.b", "A", "-a", "ä", "a b", &"a".repeat(41)] {
+            assert!(ProfileId::new(illegal).is_none(), "{illegal}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_bounded() {
+        let built = |text: &str| Pattern::try_from(text.to_owned());
+        assert!(built("(a+)+$").unwrap().matches(&format!("{}!a", "a".repeat(100_000))), "linear time");
+        for refused in ["", "(", "((((a{100}){100}){100}){100})", &"a".repeat(257), r"(?<=a)b", r"(a)\1"] {
+            assert!(built(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn usb_ids_are_four_and_four_digits() {
+        assert_eq!(UsbId::try_from("072f:2200".to_owned()), Ok(UsbId { vendor: 0x072F, product: 0x2200 }));
+        for wrong in ["", "072F", "72F:2200", "072F:22001", "+72F:2200", "072F:2200:1"] {
+            assert_eq!(UsbId::try_from(wrong.to_owned()), Err(UsbIdError), "{wrong}");
+        }
+    }
+}

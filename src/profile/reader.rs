@@ -1,0 +1,670 @@
+//! What a reader profile says: how to recognise a model, what its slots are for, what it can do, how long it takes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use super::{
+    Origin,
+    common::{Evidence, Messages, Schema},
+    error::Fault,
+    hex::Hex,
+    pattern::{Bcd, BcdRange, Pattern, ProfileId, UsbId},
+    signal::{Family, Signals},
+};
+
+/// A model of reader. `firmware-profiles/README.md` explains every key.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReaderProfile {
+    #[serde(skip)]
+    pub(super) origin: Origin,
+    #[serde(rename = "schema")]
+    _schema: Schema,
+    #[serde(rename = "kind")]
+    _kind: ReaderKind,
+    /// Name of the profile and, with `.toml`, of its file.
+    pub id: ProfileId,
+    /// Name for people.
+    pub title: String,
+    /// Maker.
+    pub vendor: String,
+    /// Model as the maker calls it.
+    pub model: String,
+    /// Wins over profiles of lower priority that match the same reader.
+    #[serde(default)]
+    pub priority: i16,
+    /// Whether anybody has held this reader in hand.
+    pub evidence: Evidence,
+    /// How to recognise it.
+    #[serde(rename = "match", default)]
+    pub matching: ReaderMatch,
+    /// What each slot is for; the first rule that fits counts.
+    #[serde(rename = "slot", default)]
+    pub slots: Vec<SlotRule>,
+    /// What it can do.
+    #[serde(default)]
+    pub capability: Capability,
+    /// How long it takes.
+    #[serde(default)]
+    pub timing: Timing,
+    /// How its own commands are reached.
+    #[serde(default)]
+    pub escape: Escape,
+    /// What it shows and sounds.
+    #[serde(default)]
+    pub signals: Signals,
+    /// Behaviour that needs code.
+    #[serde(default)]
+    pub quirk: Quirks,
+    /// What the machine needs for it.
+    #[serde(default)]
+    pub host: Host,
+    /// Firmware somebody has met.
+    #[serde(default)]
+    pub known_firmware: Vec<KnownFirmware>,
+    /// Texts for people, per language.
+    #[serde(default)]
+    pub messages: Messages,
+    /// Samples that are tried whenever the profile is loaded.
+    #[serde(default)]
+    pub tests: ReaderTests,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ReaderKind {
+    Reader,
+}
+
+/// Operating system, for names that differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum System {
+    /// pcsc-lite.
+    Linux,
+    /// WinSCard.
+    Windows,
+    /// Apple's framework.
+    Macos,
+}
+
+impl System {
+    /// The system this program was built for; any other Unix has pcsc-lite.
+    pub const HERE: Self = if cfg!(target_os = "windows") {
+        Self::Windows
+    } else if cfg!(target_os = "macos") {
+        Self::Macos
+    } else {
+        Self::Linux
+    };
+}
+
+/// Conditions that all must hold. One that cannot be checked because the system does not tell does not hold, except the
+/// USB id, in whose place the name then decides.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReaderMatch {
+    /// USB ids of the model.
+    pub usb: Vec<UsbId>,
+    /// Range of bcdDevice.
+    pub bcd_device: Option<BcdRange>,
+    /// What the firmware calls itself.
+    pub firmware_text: Option<Pattern>,
+    /// Names the systems give it.
+    pub names: Vec<NamePattern>,
+}
+
+/// A name as one system or driver gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamePattern {
+    /// Only there; absent for everywhere.
+    pub os: Option<System>,
+    /// Only with this driver; for people, names tell drivers apart by themselves.
+    pub driver: Option<Driver>,
+    /// The name.
+    pub regex: Pattern,
+}
+
+/// A PC/SC driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// libccid, or the system's own class driver.
+    Ccid,
+    /// ACS's driver.
+    Acsccid,
+    /// The maker's driver.
+    Vendor,
+}
+
+/// What is known about a slot at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting<'a> {
+    /// The slot's name as PC/SC lists it.
+    pub name: &'a str,
+    /// USB id of the reader, if the driver tells it.
+    pub usb: Option<UsbId>,
+    /// bcdDevice, if the driver tells it.
+    pub bcd_device: Option<u16>,
+    /// Firmware text, if it was asked for.
+    pub firmware_text: Option<&'a str>,
+    /// Whose name it is.
+    pub system: System,
+}
+
+impl<'a> Sighting<'a> {
+    /// A slot of which only the name is known, on this system.
+    #[must_use]
+    pub const fn named(name: &'a str) -> Self {
+        Self { name, usb: None, bcd_device: None, firmware_text: None, system: System::HERE }
+    }
+}
+
+/// How closely a profile fits a sighting; more is closer. Compared after layer and priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Closeness {
+    usb: bool,
+    firmware: u8,
+    name_len: usize,
+}
+
+impl ReaderMatch {
+    /// It holds no condition.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.usb.is_empty() && self.bcd_device.is_none() && self.firmware_text.is_none() && self.names.is_empty()
+    }
+
+    /// `None` if it does not fit.
+    pub(super) fn closeness(&self, seen: &Sighting<'_>) -> Option<Closeness> {
+        let usb = match seen.usb {
+            Some(id) if !self.usb.is_empty() => self.usb.contains(&id).then_some(true)?,
+            _ => false,
+        };
+        let fits = |name: &&NamePattern| name.os.is_none_or(|os| os == seen.system) && name.regex.matches(seen.name);
+        let name_len = self.names.iter().filter(fits).map(|name| name.regex.as_str().len()).max();
+        // A known USB id outranks the name: pcscd takes the name from its driver's list, and clones borrow it.
+        if name_len.is_none() && !usb {
+            return None;
+        }
+        let mut firmware = 0;
+        if let Some(range) = self.bcd_device {
+            firmware += u8::from(seen.bcd_device.is_some_and(|bcd| range.contains(bcd)).then_some(true)?);
+        }
+        if let Some(pattern) = &self.firmware_text {
+            firmware += u8::from(seen.firmware_text.is_some_and(|text| pattern.matches(text)).then_some(true)?);
+        }
+        Some(Closeness { usb, firmware, name_len: name_len.unwrap_or(0) })
+    }
+}
+
+/// What a slot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SlotRole {
+    /// Cards and phones held to it.
+    Contactless,
+    /// Cards put into it.
+    Contact,
+    /// A secure access module inside the housing; never a customer's card.
+    Sam,
+    /// Not used.
+    Ignore,
+}
+
+impl SlotRole {
+    /// The interface of cards in it; `None` if no customer's card can come from it.
+    #[must_use]
+    pub const fn interface(self) -> Option<Interface> {
+        match self {
+            Self::Contactless => Some(Interface::Contactless),
+            Self::Contact => Some(Interface::Contact),
+            Self::Sam | Self::Ignore => None,
+        }
+    }
+}
+
+impl fmt::Display for SlotRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Contactless => "contactless",
+            Self::Contact => "contact",
+            Self::Sam => "sam",
+            Self::Ignore => "ignore",
+        })
+    }
+}
+
+/// How a card touches the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Interface {
+    /// ISO 14443, ISO 15693.
+    Contactless,
+    /// ISO 7816-3.
+    Contact,
+}
+
+/// One rule for slots.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlotRule {
+    /// What the slot is for.
+    pub role: SlotRole,
+    /// Only slots whose name matches.
+    pub name_regex: Option<Pattern>,
+    /// Only the slot with this number within its reader: the last two hexadecimal digits of a name by pcsc-lite. For
+    /// readers whose names do not tell their slots apart.
+    pub index: Option<u8>,
+    /// Shows a mute card when empty.
+    #[serde(default)]
+    pub phantom_card: bool,
+}
+
+impl SlotRule {
+    fn fits(&self, name: &str) -> bool {
+        self.name_regex.as_ref().is_none_or(|regex| regex.matches(name))
+            && self.index.is_none_or(|index| slot_index(name) == Some(index))
+    }
+}
+
+/// pcsc-lite ends a name with the reader's index and the slot's, two hexadecimal digits each.
+fn slot_index(name: &str) -> Option<u8> {
+    let (_, last) = name.rsplit_once(' ')?;
+    let legal = last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_hexdigit());
+    legal.then(|| u8::from_str_radix(last, 16).ok()).flatten()
+}
+
+/// What a reader can do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Capability {
+    /// Usable through PC/SC. If not, the model is known and the message `unsupported` tells people so.
+    pub pcsc: bool,
+    /// Passes extended APDUs. Can only lower what the driver announces.
+    pub extended_apdu: bool,
+    /// Longest command in bytes.
+    pub max_command: u32,
+    /// Longest answer in bytes, status word included.
+    pub max_answer: u32,
+    /// Largest useful Le of one READ BINARY, 1 to 256.
+    pub max_le: u16,
+    /// Understands FF CA and FF B0 of PC/SC part 3.
+    pub storage_apdus: bool,
+    /// Tells the UID.
+    pub uid: bool,
+    /// Order of the UID's bytes, per standard.
+    pub uid_order: UidOrders,
+    /// What it can talk to.
+    pub technologies: BTreeSet<Technology>,
+}
+
+impl Default for Capability {
+    fn default() -> Self {
+        Self {
+            pcsc: true,
+            extended_apdu: false,
+            max_command: 261,
+            max_answer: 258,
+            max_le: 0xE0,
+            storage_apdus: false,
+            uid: false,
+            uid_order: UidOrders::default(),
+            technologies: BTreeSet::new(),
+        }
+    }
+}
+
+/// Order in which a reader gives a UID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UidOrder {
+    /// As in the anticollision loop, or most significant byte first.
+    #[default]
+    Asis,
+    /// Least significant byte first.
+    Reversed,
+}
+
+/// Order of the UID's bytes, per standard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UidOrders {
+    /// ISO 14443.
+    pub iso14443: UidOrder,
+    /// ISO 15693.
+    pub iso15693: UidOrder,
+}
+
+/// What a reader can talk to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum Technology {
+    /// ISO 14443 type A.
+    #[serde(rename = "14443a")]
+    Iso14443A,
+    /// ISO 14443 type B.
+    #[serde(rename = "14443b")]
+    Iso14443B,
+    /// ISO 15693.
+    #[serde(rename = "15693")]
+    Iso15693,
+    /// JIS X 6319-4.
+    #[serde(rename = "felica")]
+    Felica,
+    /// ISO 7816-3.
+    #[serde(rename = "contact")]
+    Contact,
+}
+
+/// Times in milliseconds, each at most [`Timing::MAX`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timing {
+    settle_after_insert: u32,
+    /// How often connecting is tried again.
+    pub connect_retries: u8,
+    connect_retry_delay: u32,
+    transmit_hint: u32,
+    transmit_watchdog: u32,
+    removal_debounce: u32,
+    first_status: u32,
+    poll: u32,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            settle_after_insert: 0,
+            connect_retries: 2,
+            connect_retry_delay: 150,
+            transmit_hint: 1500,
+            transmit_watchdog: 8000,
+            removal_debounce: 300,
+            first_status: 1000,
+            poll: 1000,
+        }
+    }
+}
+
+macro_rules! durations {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        impl Timing {
+            /// Longest time a profile may ask for, in milliseconds.
+            pub const MAX: u32 = 60_000;
+
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $name(&self) -> Duration {
+                Duration::from_millis(u64::from(self.$name))
+            })*
+
+            fn too_long(&self) -> Option<&'static str> {
+                [$((stringify!($name), self.$name)),*].into_iter().find(|(_, time)| *time > Self::MAX).map(|(name, _)| name)
+            }
+        }
+    };
+}
+
+durations! {
+    /// Wait between the card's appearing and connecting.
+    settle_after_insert,
+    /// Wait before connecting again.
+    connect_retry_delay,
+    /// After this the screen says that the card should stay.
+    transmit_hint,
+    /// After this a call is given up and its thread abandoned.
+    transmit_watchdog,
+    /// A card that returns within this time was never away.
+    removal_debounce,
+    /// Longest first answer to a status query after plugging in.
+    first_status,
+    /// Longest wait for one event.
+    poll,
+}
+
+/// How commands to the reader itself are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Escape {
+    /// Which compiled-in table of verbs applies.
+    pub family: Family,
+    /// Control code per system, before the system's own macro is applied.
+    pub control_code: BTreeMap<System, u32>,
+    /// Closed until somebody opens it in the driver's settings.
+    pub needs_driver_option: bool,
+    /// Works while no card is present.
+    pub works_without_card: bool,
+    /// The same bytes pass through SCardTransmit while a card is present.
+    pub via_transmit_with_card: bool,
+}
+
+/// Behaviour that needs code.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quirks {
+    /// The names.
+    pub flags: BTreeSet<Quirk>,
+}
+
+/// One named peculiarity. The list is closed: a name here means that the program, or the advice of the service tool,
+/// takes it into account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quirk {
+    /// libccid refuses old firmware unless told otherwise.
+    BogusFirmwareRefused,
+    /// The first status answer takes up to a second.
+    SlowFirstStatus,
+    /// A kernel module claims the device.
+    KernelModuleConflict,
+    /// Ignores the card's requests for more time.
+    NoWtx,
+    /// Answers of exactly 256 bytes fail.
+    #[serde(rename = "fails_256_answer")]
+    Fails256Answer,
+    /// Announces extended APDUs and drops them.
+    FailsExtendedDespiteClaim,
+    /// The SAM slot shows a mute card.
+    SamSlotMute,
+    /// Stops at layer 3 unless a setting enforces layer 4.
+    NeedsEnforcePart4,
+    /// As a keyboard it is no PC/SC reader.
+    WedgeModeHidesCcid,
+    /// Powering up fails now and then and works at the second try.
+    RetryPowerUp,
+    /// Dead until plugged in again.
+    StuckUntilReplug,
+    /// Copies with the same USB id behave otherwise.
+    CloneSameUsbId,
+    /// Several units have the same serial number.
+    SerialNotUnique,
+    /// The firmware's number is part of the name.
+    FirmwareInName,
+    /// Settings survive unplugging.
+    NonvolatileSettings,
+}
+
+/// What the machine needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Host {
+    /// On Linux.
+    pub linux: HostLinux,
+    /// On Windows.
+    pub windows: HostDriver,
+    /// On macOS.
+    pub macos: HostDriver,
+}
+
+/// What Linux needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostLinux {
+    /// First libccid that knows the model.
+    pub min_libccid: Option<String>,
+    /// A package that can serve instead.
+    pub alt_driver: Option<String>,
+    /// Kernel modules that must not load.
+    pub blacklist_modules: Vec<String>,
+    /// udev rules, by file name of the package that ships them.
+    pub udev: Vec<String>,
+    /// Group the user must be in.
+    pub group: Option<String>,
+}
+
+/// What another system needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostDriver {
+    /// Driver to install.
+    pub driver: Option<String>,
+    /// What to set in the registry or elsewhere.
+    pub note: Option<String>,
+}
+
+/// Firmware somebody has met.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownFirmware {
+    /// bcdDevice.
+    pub bcd: Bcd,
+    /// How it fares.
+    pub status: FirmwareStatus,
+}
+
+/// How a firmware fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FirmwareStatus {
+    /// Must be updated.
+    Bad,
+    /// Was tried.
+    Ok,
+    /// Exists; not tried.
+    Untested,
+}
+
+/// Samples that are tried at load time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReaderTests {
+    /// Names.
+    #[serde(rename = "name")]
+    pub names: Vec<SampleName>,
+    /// Firmware texts.
+    pub firmware_texts: Vec<String>,
+    /// ATRs this model was seen to give; each must be well-formed.
+    pub atrs: Vec<Hex>,
+}
+
+/// A name, and what the slot must be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleName {
+    /// System that gives it.
+    pub os: System,
+    /// The name.
+    pub name: String,
+    /// What the slot is for.
+    pub role: SlotRole,
+    /// Somebody saw it in a log; otherwise it is composed by the driver's rule.
+    #[serde(default)]
+    pub seen: bool,
+}
+
+impl ReaderProfile {
+    /// What the slot of that name is for. A slot no rule fits is not used.
+    #[must_use]
+    pub fn slot_role(&self, name: &str) -> SlotRole {
+        if !self.capability.pcsc {
+            return SlotRole::Ignore;
+        }
+        self.slot_rule(name).map_or(SlotRole::Ignore, |rule| rule.role)
+    }
+
+    /// The rule for the slot of that name.
+    #[must_use]
+    pub fn slot_rule(&self, name: &str) -> Option<&SlotRule> {
+        self.slots.iter().find(|rule| rule.fits(name))
+    }
+
+    /// The peculiarity is noted.
+    #[must_use]
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.quirk.flags.contains(&quirk)
+    }
+
+    /// Everything that one file can tell about itself; the key and the fault of the first thing that is wrong.
+    pub(super) fn check(&self) -> Result<(), (String, Fault)> {
+        let capability = &self.capability;
+        let value = |key: &str, text: &str| Err((key.to_owned(), Fault::Value(text.to_owned())));
+        if self.matching.is_empty() && self.id.as_str() != super::GENERIC_READER {
+            return Err(("match".to_owned(), Fault::MatchesEverything));
+        }
+        if !(1..=256).contains(&capability.max_le) {
+            return value("capability.max_le", "1 to 256 bytes are allowed");
+        }
+        if u32::from(capability.max_le) + 2 > capability.max_answer || capability.max_answer > 65_548 {
+            return value("capability.max_answer", "between max_le + 2 and 65548 bytes are allowed");
+        }
+        if !(5..=65_548).contains(&capability.max_command) {
+            return value("capability.max_command", "5 to 65548 bytes are allowed");
+        }
+        if capability.pcsc && self.slots.is_empty() {
+            return value("slot", "a reader that can be used has at least one [[slot]]");
+        }
+        if let Some(name) = self.timing.too_long() {
+            return value(&format!("timing.{name}"), "at most 60000 milliseconds are allowed");
+        }
+        self.signals.check(self.escape.family)?;
+        self.messages.check()?;
+        self.check_samples()
+    }
+
+    fn check_samples(&self) -> Result<(), (String, Fault)> {
+        let samples = &self.tests.names;
+        for (index, name) in self.matching.names.iter().enumerate() {
+            let fits = |sample: &SampleName| {
+                name.os.is_none_or(|os| os == sample.os) && name.regex.matches(&sample.name)
+            };
+            if !samples.iter().any(fits) {
+                return Err((format!("match.names.{index}.regex"), without_sample(&name.regex)));
+            }
+        }
+        for (index, rule) in self.slots.iter().enumerate() {
+            let Some(regex) = &rule.name_regex else { continue };
+            if !samples.iter().any(|sample| regex.matches(&sample.name)) {
+                return Err((format!("slot.{index}.name_regex"), without_sample(regex)));
+            }
+        }
+        if let Some(regex) = &self.matching.firmware_text
+            && !self.tests.firmware_texts.iter().any(|text| regex.matches(text))
+        {
+            return Err(("match.firmware_text".to_owned(), without_sample(regex)));
+        }
+        for (index, sample) in samples.iter().enumerate() {
+            let role = self.slot_role(&sample.name);
+            if role != sample.role {
+                let fault =
+                    Fault::SampleRole { name: sample.name.clone(), expected: sample.role, found: role.to_string() };
+                return Err((format!("tests.name.{index}.role"), fault));
+            }
+        }
+        for (index, atr) in self.tests.atrs.iter().enumerate() {
+            if let Err(error) = super::atr::Atr::new(&atr.0).structure() {
+                return Err((format!("tests.atrs.{index}"), Fault::Value(error.to_string())));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn without_sample(regex: &Pattern) -> Fault {
+    Fault::PatternWithoutSample(regex.as_str().to_owned())
+}

@@ -1,0 +1,291 @@
+//! From the bytes of one file to a checked profile, or to the one thing that is wrong with it and the line it stands in.
+
+use std::ops::Range;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::de::DeserializeOwned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Layer, Origin,
+    card::CardProfile,
+    error::{Fault, ProfileError},
+    pattern::{PATTERN_ERROR, ProfileId, ProfileIdError},
+    reader::ReaderProfile,
+    signal::VERB_ERROR,
+};
+use crate::domain::ids::Digest;
+
+/// Largest profile, in bytes.
+pub const MAX_TEXT_LEN: usize = 64 * 1024;
+/// Most of a message about a file that is shown, in characters.
+const MAX_MESSAGE_LEN: usize = 400;
+
+/// One profile as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileText {
+    file: String,
+    must_be_named_like_its_id: bool,
+    bytes: Result<Vec<u8>, String>,
+}
+
+impl ProfileText {
+    /// A file with its name, without folders.
+    #[must_use]
+    pub fn from_file(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        Self { file: harmless(&name.into()), must_be_named_like_its_id: true, bytes: Ok(bytes) }
+    }
+
+    /// A file that could not be read, and the system's reason.
+    #[must_use]
+    pub fn unreadable(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        let reason = harmless(&reason.into());
+        Self { file: harmless(&name.into()), must_be_named_like_its_id: true, bytes: Err(reason) }
+    }
+
+    /// A text out of an account's document, counted from 1.
+    #[must_use]
+    pub fn from_document(number: usize, text: &str) -> Self {
+        let file = format!("account document, profile {number}");
+        Self { file, must_be_named_like_its_id: false, bytes: Ok(text.as_bytes().to_vec()) }
+    }
+
+    /// What the file is called in messages.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+}
+
+/// Either kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Profile {
+    /// A model of reader.
+    Reader(Box<ReaderProfile>),
+    /// A kind of card.
+    Card(Box<CardProfile>),
+}
+
+/// Reads and checks one text by itself.
+///
+/// # Errors
+/// [`ProfileError`] with the first thing that is wrong.
+pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError> {
+    let place = Place { source, text: "", table: None };
+    let bytes = source.bytes.as_ref().map_err(|reason| place.fault(None, Fault::Unreadable(reason.clone())))?;
+    if bytes.len() > MAX_TEXT_LEN {
+        return Err(place.fault(None, Fault::TooLarge));
+    }
+    let text = str::from_utf8(bytes).map_err(|error| place.fault(None, Fault::NotUtf8(error.valid_up_to() + 1)))?;
+    let place = Place { text, ..place };
+    let table =
+        DeTable::parse(text).map_err(|error| place.at(error.span(), None, Fault::Syntax(harmless(error.message()))))?;
+    let place = Place { table: Some(table.get_ref()), ..place };
+    if let Some((key, span, fault)) = forbidden(table.get_ref(), "") {
+        return Err(place.at(Some(span), Some(key), fault));
+    }
+    place.head(source)?;
+    let origin = Origin { layer, digest: Some(sha256(bytes)), file: source.file.clone() };
+    match table.get_ref().get("kind").and_then(|kind| kind.get_ref().as_str()) {
+        Some("reader") => {
+            let mut profile: ReaderProfile = place.typed()?;
+            profile.origin = origin;
+            profile.check().map_err(|(key, fault)| place.fault(Some(&key), fault))?;
+            Ok(Profile::Reader(Box::new(profile)))
+        }
+        Some("card") => {
+            let mut profile: CardProfile = place.typed()?;
+            profile.origin = origin;
+            profile.check().map_err(|(key, fault)| place.fault(Some(&key), fault))?;
+            Ok(Profile::Card(Box::new(profile)))
+        }
+        _ => Err(place.fault(Some("kind"), Fault::Kind)),
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> Digest {
+    Digest(digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes"))
+}
+
+/// Where in a file something stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    source: &'a ProfileText,
+    text: &'a str,
+    table: Option<&'a DeTable<'a>>,
+}
+
+impl Place<'_> {
+    /// What must be right before anything else can be understood: format and id.
+    fn head(&self, source: &ProfileText) -> Result<(), ProfileError> {
+        let table = self.table.expect("the text was parsed");
+        match table.get("schema").map(Spanned::get_ref) {
+            Some(DeValue::Integer(schema)) if schema.as_str() == "1" && schema.radix() == 10 => {}
+            Some(DeValue::Integer(schema)) => {
+                return Err(self.fault(Some("schema"), Fault::Schema(harmless(schema.as_str()))));
+            }
+            Some(_) => return Err(self.fault(Some("schema"), Fault::Schema("not a number".to_owned()))),
+            None => return Err(self.fault(Some("schema"), Fault::Schema("missing".to_owned()))),
+        }
+        let text = table.get("id").and_then(|id| id.get_ref().as_str()).unwrap_or_default();
+        let id = ProfileId::new(text).ok_or_else(|| self.fault(Some("id"), Fault::Id(ProfileIdError)))?;
+        if source.must_be_named_like_its_id && source.file.strip_suffix(".toml") != Some(id.as_str()) {
+            return Err(self.fault(Some("id"), Fault::FileName { id: id.to_string() }));
+        }
+        Ok(())
+    }
+
+    fn typed<T: DeserializeOwned>(&self) -> Result<T, ProfileError> {
+        toml::from_str(self.text).map_err(|error| {
+            let message = harmless(error.message());
+            let fault = match message.as_str() {
+                text if text.starts_with("unknown field") => Fault::UnknownKey(message),
+                text if text.starts_with("unknown variant") => Fault::UnknownWord(message),
+                text if text.starts_with("missing field") => Fault::Missing(message),
+                text if text.starts_with(PATTERN_ERROR) => Fault::Pattern(message),
+                text if text.starts_with(VERB_ERROR) => Fault::UnknownWord(message),
+                _ => Fault::Value(message),
+            };
+            let span = error.span();
+            let key = span.as_ref().zip(self.table).and_then(|(span, table)| key_at(table, span.start));
+            self.at(span, key, fault)
+        })
+    }
+
+    /// A fault under a dotted key; the line is that of the deepest part of the key that the file has.
+    fn fault(&self, key: Option<&str>, fault: Fault) -> ProfileError {
+        let span = key.zip(self.table).and_then(|(key, table)| span_of(table, key));
+        self.at(span, key.map(str::to_owned), fault)
+    }
+
+    fn at(&self, span: Option<Range<usize>>, key: Option<String>, fault: Fault) -> ProfileError {
+        let before = span.and_then(|span| self.text.get(..span.start));
+        let line = before.map(|before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
+        ProfileError { file: self.source.file.clone(), line, key: key.map(|key| harmless(&key)), fault }
+    }
+}
+
+/// Visits every key with its dotted name, its own span and its value.
+fn visit<'a, T>(
+    table: &'a DeTable<'a>,
+    path: &str,
+    see: &mut impl FnMut(&str, Range<usize>, &'a Spanned<DeValue<'a>>) -> Option<T>,
+) -> Option<T> {
+    for (key, value) in table {
+        let name = if path.is_empty() { key.get_ref().to_string() } else { format!("{path}.{}", key.get_ref()) };
+        if let Some(found) = see(&name, key.span(), value).or_else(|| visit_value(value, &name, see)) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn visit_value<'a, T>(
+    value: &'a Spanned<DeValue<'a>>,
+    name: &str,
+    see: &mut impl FnMut(&str, Range<usize>, &'a Spanned<DeValue<'a>>) -> Option<T>,
+) -> Option<T> {
+    match value.get_ref() {
+        DeValue::Table(table) => visit(table, name, see),
+        DeValue::Array(array) => array.iter().enumerate().find_map(|(index, value)| {
+            let name = format!("{name}.{index}");
+            see(&name, value.span(), value).or_else(|| visit_value(value, &name, see))
+        }),
+        _ => None,
+    }
+}
+
+/// Key material anywhere, raw bytes among the signals. Looked for before the typed reading, so that the answer is not
+/// merely "unknown key".
+fn forbidden(table: &DeTable<'_>, path: &str) -> Option<(String, Range<usize>, Fault)> {
+    visit(table, path, &mut |name, key_span, value| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        if names_a_key(last) {
+            return Some((name.to_owned(), key_span, Fault::KeyMaterial));
+        }
+        let signals = name.starts_with("signals.");
+        match value.get_ref() {
+            DeValue::String(text) if holds_a_known_key(text) => {
+                Some((name.to_owned(), value.span(), Fault::KeyMaterial))
+            }
+            DeValue::String(text) if signals && looks_like_bytes(text) => {
+                Some((name.to_owned(), value.span(), Fault::RawBytes))
+            }
+            DeValue::Integer(_) if signals => Some((name.to_owned(), value.span(), Fault::RawBytes)),
+            _ => None,
+        }
+    })
+}
+
+fn names_a_key(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let parts = || name.split(['_', '-']);
+    name != "keys_from" && parts().any(|part| matches!(part, "key" | "keys" | "secret" | "password" | "pin" | "pins"))
+}
+
+/// The keys of MIFARE Classic that everybody knows, and the commands that load a key or use it.
+fn holds_a_known_key(text: &str) -> bool {
+    const KNOWN: [&str; 7] = [
+        "FFFFFFFFFFFF",
+        "A0A1A2A3A4A5",
+        "B0B1B2B3B4B5",
+        "D3F7D3F7D3F7",
+        "4D3A99C351DD",
+        "1A982C7E459A",
+        "AABBCCDDEEFF",
+    ];
+    let compact: String = text.chars().filter(|c| !matches!(c, ' ' | ':' | '-')).collect::<String>().to_uppercase();
+    KNOWN.contains(&compact.as_str())
+        || looks_like_bytes(&compact) && (compact.starts_with("FF82") || compact.starts_with("FF86"))
+}
+
+fn looks_like_bytes(text: &str) -> bool {
+    let digits = text.trim_start_matches("0x").chars().filter(|c| !matches!(c, ' ' | ':' | ','));
+    let (mut count, mut all) = (0, true);
+    digits.for_each(|digit| {
+        count += 1;
+        all &= digit.is_ascii_hexdigit();
+    });
+    count >= 2 && all
+}
+
+/// Span of the deepest part of a dotted key that is there.
+fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
+    let mut best: Option<(usize, Range<usize>)> = None;
+    visit::<()>(table, "", &mut |name, span, _| {
+        let leads = key == name || key.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        if leads && best.as_ref().is_none_or(|(len, _)| name.len() > *len) {
+            best = Some((name.len(), span));
+        }
+        None
+    });
+    best.map(|(_, span)| span)
+}
+
+/// Name of the innermost key whose own text or value holds the byte.
+fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
+    let mut best: Option<(usize, String)> = None;
+    visit::<()>(table, "", &mut |name, key_span, value| {
+        for span in [key_span, value.span()] {
+            if span.contains(&byte) && best.as_ref().is_none_or(|(len, _)| span.len() <= *len) {
+                best = Some((span.len(), name.to_owned()));
+            }
+        }
+        None
+    });
+    best.map(|(_, name)| name)
+}
+
+/// A text out of a foreign file as one line of bounded length that cannot turn a screen round.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => ';',
+        c if c.is_control() => '\u{FFFD}',
+        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => '\u{FFFD}',
+        c => c,
+    };
+    text.chars().take(MAX_MESSAGE_LEN).map(shown).collect()
+}
