@@ -521,12 +521,15 @@ impl CardMatch {
             (Some(_), None) | (None, Some(_)) => return false,
             (None, None) => {}
         }
-        let told_by_uid = self.uid.as_ref().zip(other.uid.as_ref()).is_some_and(|(ours, theirs)| {
-            !ours.lengths.iter().any(|length| theirs.lengths.contains(length))
-        });
-        let told_by_version = self.get_version.as_ref().zip(other.get_version.as_ref()).is_some_and(|(ours, theirs)| {
-            !ours.prefix.0.starts_with(&theirs.prefix.0) && !theirs.prefix.0.starts_with(&ours.prefix.0)
-        });
+        let told_by_uid = self
+            .uid
+            .as_ref()
+            .zip(other.uid.as_ref())
+            .is_some_and(|(ours, theirs)| !ours.lengths.iter().any(|length| theirs.lengths.contains(length)));
+        let told_by_version =
+            self.get_version.as_ref().zip(other.get_version.as_ref()).is_some_and(|(ours, theirs)| {
+                !ours.prefix.0.starts_with(&theirs.prefix.0) && !theirs.prefix.0.starts_with(&ours.prefix.0)
+            });
         !told_by_uid && !told_by_version && self.shares_atr(other, samples)
     }
 
@@ -647,7 +650,9 @@ impl CardProfile {
             }
             (Action::Reject { .. }, None) => return Ok(()),
             (Action::Reject { .. }, Some(_)) => return fault("identify", "a card that is rejected is not read"),
-            (Action::Identify {}, None) => return fault("action", "[identify] says how the card is read; it is missing"),
+            (Action::Identify {}, None) => {
+                return fault("action", "[identify] says how the card is read; it is missing");
+            }
             (Action::Identify {}, Some(identify)) => identify,
         };
         if self.issuer_scope.is_empty() {
@@ -680,7 +685,10 @@ impl CardProfile {
             return fault("identify.sun", "method ntag424-sun needs [identify] sun and [match] select");
         }
         if method.has_steps() != !identify.steps.is_empty() || method.has_steps() != identify.extract.is_some() {
-            return fault("identify.steps", "steps and extract belong to storage-read, file-read and desfire-read alone");
+            return fault(
+                "identify.steps",
+                "steps and extract belong to storage-read, file-read and desfire-read alone",
+            );
         }
         if method != Method::Uid && !identify.uid_transform.is_empty() {
             return fault("identify.uid_transform", "only method uid has a UID to transform");

@@ -130,7 +130,9 @@ pub enum Fault {
     #[error("a step reads `{0}`, which [privacy] never_read forbids")]
     NeverRead(String),
     /// Two profiles of the same rank match the same reader or card.
-    #[error("`{other}` matches the same and has the same rank; both are refused. Raise one priority or narrow one pattern")]
+    #[error(
+        "`{other}` matches the same and has the same rank; both are refused. Raise one priority or narrow one pattern"
+    )]
     Ambiguous {
         /// The other profile's id.
         other: String,

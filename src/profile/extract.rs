@@ -4,7 +4,12 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::{card::{Aid, Method}, error::Fault, hex::Hex, pattern::Pattern};
+use super::{
+    card::{Aid, Method},
+    error::Fault,
+    hex::Hex,
+    pattern::Pattern,
+};
 
 /// One command to a card. There are none that write, load keys or authenticate with them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -71,10 +76,7 @@ impl Step {
 
     /// The step brings bytes to extract from.
     const fn reads(&self) -> bool {
-        matches!(
-            self,
-            Self::ReadBinary { .. } | Self::ReadBlock { .. } | Self::GetData { .. } | Self::ReadFile { .. }
-        )
+        matches!(self, Self::ReadBinary { .. } | Self::ReadBlock { .. } | Self::GetData { .. } | Self::ReadFile { .. })
     }
 
     pub(super) fn check(&self, method: Method) -> Result<(), Fault> {
@@ -213,9 +215,8 @@ impl TryFrom<String> for UidTransform {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         const EXPECTED: &str = "a UID transform is reverse, dec, pad:1 to pad:40, or prefix: with up to 16 letters and \
                                 digits";
-        let plain = |prefix: &&str| {
-            (1..=16).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        };
+        let plain =
+            |prefix: &&str| (1..=16).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match text.split_once(':') {
             None if text == "reverse" => Ok(Self::Reverse),
             None if text == "dec" => Ok(Self::Dec),

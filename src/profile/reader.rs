@@ -630,9 +630,8 @@ impl ReaderProfile {
     fn check_samples(&self) -> Result<(), (String, Fault)> {
         let samples = &self.tests.names;
         for (index, name) in self.matching.names.iter().enumerate() {
-            let fits = |sample: &SampleName| {
-                name.os.is_none_or(|os| os == sample.os) && name.regex.matches(&sample.name)
-            };
+            let fits =
+                |sample: &SampleName| name.os.is_none_or(|os| os == sample.os) && name.regex.matches(&sample.name);
             if !samples.iter().any(fits) {
                 return Err((format!("match.names.{index}.regex"), without_sample(&name.regex)));
             }
