@@ -1,0 +1,106 @@
+//! The account's memory. The rest of the account knows it by the verbs of [`Tx`] alone: one writer, one transaction per
+//! request, so that what a request did is there as a whole or not at all.
+
+mod chain;
+mod documents;
+mod ledger;
+mod registry;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, types::Type};
+use thiserror::Error;
+
+pub use self::{
+    chain::{Known, Listed, NewRecord, NewRedemption, Redemption, RedemptionState, StoredAnswer},
+    documents::{Beacon, Issue, StoredDocument},
+    registry::{Activation, Card, CardForList, CertifiedKey, NewCard, ProviderStanding, Purse, Terminal},
+};
+use super::{ledger::LedgerError, schema};
+
+/// File name of the database within the account's folder.
+pub const FILE: &str = "account.sqlite";
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database itself.
+    #[error("the account's database")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Written by another version of this program.
+    #[error("the account's database has schema version {0}, which this program does not know")]
+    Version(i32),
+    /// Write-ahead log or full synchronisation could not be had; promises would not survive a power cut.
+    #[error("the file system does not give the durability that receipts promise")]
+    Durability,
+    /// A row that this program could not have written.
+    #[error("the account's database holds a {0} that was not written by this program")]
+    Damaged(&'static str),
+    /// The ledger refused.
+    #[error("the ledger refused a posting")]
+    Ledger(#[from] LedgerError),
+}
+
+/// The open database.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+}
+
+impl Store {
+    /// Opens or creates the database in the folder.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[expect(clippy::disallowed_methods, reason = "the store owns the account's connection")]
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let connection = Connection::open(folder.join(FILE))?;
+        schema::prepare(&connection)?;
+        Ok(Self { connection })
+    }
+
+    /// Does `work` as a whole or not at all.
+    ///
+    /// # Errors
+    /// Whatever `work` says; nothing is kept then.
+    pub fn write<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        // Immediate: the lock is taken before anything is read, so what was read is still true when it is written.
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        let tx = Tx { sql: transaction };
+        let done = work(&tx)?;
+        tx.sql.commit().map_err(StoreError::from)?;
+        Ok(done)
+    }
+}
+
+/// One transaction; all verbs of the store.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    sql: rusqlite::Transaction<'a>,
+}
+
+/// Unix milliseconds, as every instant is stored.
+const fn ms(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// A stored instant.
+fn instant(ms: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(ms).map_err(|_| StoreError::Damaged("instant"))
+}
+
+/// A stored word that was checked when it was written.
+fn read<T, E>(what: &'static str, parsed: Result<T, E>) -> Result<T, StoreError> {
+    parsed.map_err(|_| StoreError::Damaged(what))
+}
+
+/// A column of fixed length.
+fn exact<const N: usize>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<[u8; N]> {
+    let bytes: Vec<u8> = row.get(column)?;
+    let len = bytes.len();
+    bytes.try_into().map_err(|_| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, format!("{len} bytes instead of {N}").into())
+    })
+}
