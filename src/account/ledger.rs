@@ -4,10 +4,7 @@
 //! A booking moves twice the same amount: out of the purse (the grant is used up) and from the payer to the provider
 //! (the payer owes it). So a later change of the payer touches neither the purse nor the provider's claim.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write},
-};
+use std::{collections::BTreeMap, fmt};
 
 use thiserror::Error;
 
@@ -39,6 +36,23 @@ impl Side {
     pub const fn may_owe(&self) -> bool {
         matches!(self, Self::Grants | Self::Payer(_))
     }
+
+    /// Reads the key under which the store keeps it.
+    #[must_use]
+    pub fn parse(key: &str) -> Option<Self> {
+        let (kind, rest) = key.split_once(':').unwrap_or((key, ""));
+        Some(match kind {
+            "grants" => Self::Grants,
+            "payer" => Self::Payer(rest.to_owned()),
+            "claim" => Self::Claim(ProviderId::new(rest).ok()?),
+            "paid" => Self::Paid(ProviderId::new(rest).ok()?),
+            "purse" => {
+                let (child, purse) = rest.split_once(':')?;
+                Self::Purse { child: child.parse().ok()?, purse: purse.to_owned() }
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// The key under which the store keeps it; no two sides share one, because only the last part is free text.
@@ -51,16 +65,6 @@ impl fmt::Display for Side {
             Self::Claim(provider) => write!(f, "claim:{provider}"),
             Self::Paid(provider) => write!(f, "paid:{provider}"),
         }
-    }
-}
-
-/// Whether the balance of a stored key may be negative; `None` for a key that no [`Side`] writes.
-#[must_use]
-pub fn key_may_owe(key: &str) -> Option<bool> {
-    match key.split_once(':').map_or(key, |(kind, _)| kind) {
-        "grants" | "payer" => Some(true),
-        "purse" | "claim" | "paid" => Some(false),
-        _ => None,
     }
 }
 
@@ -205,12 +209,10 @@ impl Balances {
             found.push(format!("all balances sum to {sum} instead of 0"));
         }
         for (key, cents) in &self.0 {
-            match key_may_owe(key) {
+            match Side::parse(key) {
                 None => found.push(format!("{key} is no side of this ledger")),
-                Some(false) if *cents < 0 => {
-                    let mut text = format!("{key} stands at {cents}");
-                    let _ = write!(text, ", below nothing");
-                    found.push(text);
+                Some(side) if *cents < 0 && !side.may_owe() => {
+                    found.push(format!("{key} stands at {cents}, below nothing"));
                 }
                 Some(_) => {}
             }

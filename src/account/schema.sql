@@ -5,6 +5,8 @@ CREATE TABLE account (
     id TEXT NOT NULL,
     municipality TEXT NOT NULL,
     environment TEXT NOT NULL CHECK (environment IN ('production', 'training', 'demo')),
+    -- Windows of keys are counted from here.
+    founded_at INTEGER NOT NULL,
     -- Highest document sequence ever issued: sequences only rise, also when the clock does not.
     last_seq INTEGER NOT NULL
 ) STRICT;
@@ -199,6 +201,8 @@ CREATE TABLE redemption (
     -- As derived from the evidence, never as claimed.
     level INTEGER NOT NULL,
     amount INTEGER NOT NULL,
+    -- How much, in the words a card signs.
+    quantity TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('booked', 'disputed', 'rejected', 'reversed')),
     reason TEXT NOT NULL,
     -- Null unless something was posted.
@@ -242,6 +246,14 @@ CREATE TABLE outcome (
     reason TEXT NOT NULL,
     noted_at INTEGER NOT NULL
 ) STRICT;
+
+-- Digest of the page of outcomes that ended at a cursor: the next page names it.
+CREATE TABLE page (
+    terminal TEXT NOT NULL REFERENCES terminal,
+    cursor INTEGER NOT NULL,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    PRIMARY KEY (terminal, cursor)
+) STRICT, WITHOUT ROWID;
 
 -- Failed or taken-back tries on the routes that could be used to look children up.
 CREATE TABLE attempt (

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{StoreError, Tx, exact, instant, ms, read};
 use crate::domain::{
-    amount::Cents,
+    amount::{Cents, Quantity},
     ids::{BookingNumber, Digest, OfferId, ProviderId, RecordId, TerminalId},
     reading::{Level, Route},
     record::{BasisKind, Frozen},
@@ -116,6 +116,8 @@ pub struct NewRedemption {
     pub level: Level,
     /// As the catalogue gives it.
     pub amount: Cents,
+    /// How much.
+    pub quantity: Quantity,
     /// What became of it.
     pub state: RedemptionState,
     /// Why, if not booked.
@@ -143,6 +145,8 @@ pub struct Redemption {
     pub level: Level,
     /// Cents.
     pub amount: Cents,
+    /// How much, in the words a card signs.
+    pub quantity: String,
     /// What became of it.
     pub state: RedemptionState,
     /// Why, if not booked.
@@ -184,7 +188,7 @@ pub struct Listed {
 
 const RECORD: &str = "SELECT id, terminal, seq, digest, prev, received_at, outcome, reason, booking FROM record";
 const REDEMPTION: &str = "SELECT d.record, d.terminal, d.child, d.offer, d.service_date, d.route, d.level, d.amount,
-    d.state, d.reason, d.posting, r.received_at FROM redemption d JOIN record r ON r.id = d.record";
+    d.state, d.reason, d.posting, r.received_at, d.quantity FROM redemption d JOIN record r ON r.id = d.record";
 
 fn column(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
@@ -290,7 +294,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn add_redemption(&self, redemption: &NewRedemption) -> Result<(), StoreError> {
-        let sql = "INSERT INTO redemption VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO redemption VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.sql.prepare_cached(sql)?.execute(rusqlite::params![
             redemption.record.0.as_bytes(),
             redemption.terminal.as_str(),
@@ -304,6 +308,7 @@ impl Tx<'_> {
             redemption.basis.word(),
             redemption.level.get(),
             redemption.amount.get(),
+            redemption.quantity.context_text(),
             redemption.state.word(),
             redemption.reason,
             redemption.posting,
@@ -477,6 +482,26 @@ impl Tx<'_> {
         .collect()
     }
 
+    /// Remembers the digest of the page of outcomes that ended at a cursor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn add_page(&self, terminal: &TerminalId, cursor: u64, digest: &Digest) -> Result<(), StoreError> {
+        let row = (terminal.as_str(), column(cursor), digest.0);
+        self.sql.execute("INSERT OR REPLACE INTO page VALUES (?, ?, ?)", row)?;
+        Ok(())
+    }
+
+    /// The digest of the page of outcomes that ended at a cursor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn page(&self, terminal: &TerminalId, cursor: u64) -> Result<Option<Digest>, StoreError> {
+        let sql = "SELECT digest FROM page WHERE terminal = ? AND cursor = ?";
+        let key = (terminal.as_str(), column(cursor));
+        Ok(self.sql.query_row(sql, key, |row| exact(row, 0)).optional()?.map(Digest))
+    }
+
     /// Counts a try that could have been a question about a child.
     ///
     /// # Errors
@@ -563,6 +588,7 @@ fn redemption(row: &Row<'_>) -> Result<Redemption, StoreError> {
         reason: row.get(9)?,
         posting: row.get(10)?,
         received_at: instant(row.get(11)?)?,
+        quantity: row.get(12)?,
     })
 }
 

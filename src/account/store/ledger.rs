@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::OptionalExtension;
 
 use super::{StoreError, Tx, ms};
-use crate::account::ledger::{Balances, Posting, Side};
+use crate::account::ledger::{Balances, Posting, PostingKind, Side};
 
 impl Tx<'_> {
     /// Posts, and gives the posting's number.
@@ -27,6 +27,21 @@ impl Tx<'_> {
             self.sql.execute(upsert, (side, cents))?;
         }
         Ok(number)
+    }
+
+    /// Takes a posting back, with a new one; gives its number.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn take_back(&self, posting: i64, now: Timestamp) -> Result<i64, StoreError> {
+        let mut statement = self.sql.prepare_cached("SELECT side, cents FROM leg WHERE posting = ?")?;
+        let rows = statement.query_map([posting], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        let legs = rows.map(|row| {
+            let (key, cents) = row?;
+            Ok((Side::parse(&key).ok_or(StoreError::Damaged("side of the ledger"))?, cents))
+        });
+        let original = Posting { kind: PostingKind::Booking, legs: legs.collect::<Result<_, StoreError>>()? };
+        self.post(&original.reversed(), now)
     }
 
     /// What a side stands at.

@@ -15,7 +15,7 @@ use thiserror::Error;
 pub use self::{
     chain::{Known, Listed, NewRecord, NewRedemption, Redemption, RedemptionState, StoredAnswer},
     documents::{Beacon, Issue, StoredDocument},
-    registry::{Activation, Card, CardForList, CertifiedKey, NewCard, ProviderStanding, Purse, Terminal},
+    registry::{Activation, Card, CardForList, CertifiedKey, Founded, NewCard, ProviderStanding, Purse, Terminal},
 };
 use super::{ledger::LedgerError, schema};
 
@@ -68,6 +68,8 @@ impl Store {
         // Immediate: the lock is taken before anything is read, so what was read is still true when it is written.
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(StoreError::from)?;
+        // A redemption is judged, and its evidence noted, before its record is kept: references are checked at the end.
+        transaction.execute_batch("PRAGMA defer_foreign_keys=ON").map_err(StoreError::from)?;
         let tx = Tx { sql: transaction };
         let done = work(&tx)?;
         tx.sql.commit().map_err(StoreError::from)?;
@@ -82,7 +84,7 @@ pub struct Tx<'a> {
 }
 
 /// Unix milliseconds, as every instant is stored.
-const fn ms(at: Timestamp) -> i64 {
+fn ms(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 

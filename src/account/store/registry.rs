@@ -13,6 +13,19 @@ use crate::{
     protocol::jws::{Kid, PublicKey},
 };
 
+/// What an account is, once and for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Founded {
+    /// Its id.
+    pub id: AccountId,
+    /// The municipality, for people.
+    pub municipality: String,
+    /// For what it is.
+    pub environment: Environment,
+    /// When it began.
+    pub founded_at: Timestamp,
+}
+
 /// How the municipality regards a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderStanding {
@@ -172,26 +185,28 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Sqlite`] if it has a name already.
-    pub fn found(&self, id: &AccountId, municipality: &str, environment: Environment) -> Result<(), StoreError> {
-        let sql = "INSERT INTO account VALUES (1, ?, ?, ?, 0)";
-        self.sql.execute(sql, (id.as_str(), municipality, environment_word(environment)))?;
+    pub fn found(&self, account: &Founded) -> Result<(), StoreError> {
+        let word = environment_word(account.environment);
+        let row = (account.id.as_str(), &account.municipality, word, ms(account.founded_at));
+        self.sql.execute("INSERT INTO account VALUES (1, ?, ?, ?, ?, 0)", row)?;
         Ok(())
     }
 
-    /// Id, municipality and environment, if the account was founded.
+    /// What the account is, if it was founded.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn account(&self) -> Result<Option<(AccountId, String, Environment)>, StoreError> {
-        let sql = "SELECT id, municipality, environment FROM account";
-        let row: Option<(String, String, String)> =
-            self.sql.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-        row.map(|(id, municipality, word)| {
+    pub fn account(&self) -> Result<Option<Founded>, StoreError> {
+        let sql = "SELECT id, municipality, environment, founded_at FROM account";
+        let row: Option<(String, String, String, i64)> =
+            self.sql.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
+        row.map(|(id, municipality, word, founded_at)| {
             let environment = [Environment::Production, Environment::Training, Environment::Demo]
                 .into_iter()
                 .find(|environment| environment_word(*environment) == word)
                 .ok_or(StoreError::Damaged("environment"))?;
-            Ok((read("account id", AccountId::new(id))?, municipality, environment))
+            let founded_at = instant(founded_at)?;
+            Ok(Founded { id: read("account id", AccountId::new(id))?, municipality, environment, founded_at })
         })
         .transpose()
     }

@@ -1,0 +1,310 @@
+//! One delivery of records, inside one transaction: verify all, then judge one after the other and answer each.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
+
+use super::{
+    Account, AccountError, claims,
+    store::{Known, NewRecord, RedemptionState, StoredAnswer, StoreError, Terminal, Tx},
+};
+use crate::{
+    card::Trust,
+    domain::{
+        delivery::{Outcome, Receipt},
+        documents::DocumentName,
+        ids::{BookingNumber, Digest, OfferId, RecordId},
+        offer::Catalogue,
+        reading::Route,
+        record::{Frozen, ReversalReason},
+    },
+    protocol::{
+        jws::{JwsError, sha256},
+        problem::{Problem, Reason},
+        record::{self, RecordError, SignedFact, SignedPart},
+    },
+};
+
+/// Most records in one request.
+pub const MAX_BATCH: usize = 500;
+/// Reversals and served marks of one provider that may wait for what they speak of.
+const MAX_EARLY: u32 = 10_000;
+
+/// A record as it was posted.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// Signed part.
+    pub jws: String,
+    /// Sealed part, `enc ‖ ciphertext`; empty for types without one.
+    pub sealed: Vec<u8>,
+}
+
+/// What a record is worth. `OfChild` tells that the reason depends on the child and its card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Booked, under a number if money moved.
+    Booked(Option<BookingNumber>),
+    /// Nothing is booked.
+    Rejected(Reason),
+    /// For the office.
+    Disputed(Reason),
+}
+
+impl Verdict {
+    fn answer(&self) -> StoredAnswer {
+        let (outcome, reason, booking) = match self {
+            Self::Booked(booking) => ("booked", "", booking.clone()),
+            Self::Rejected(reason) => ("rejected", reason.code(), None),
+            Self::Disputed(reason) => ("disputed", reason.code(), None),
+        };
+        StoredAnswer { outcome: outcome.to_owned(), reason: reason.to_owned(), booking }
+    }
+}
+
+/// The answer to a known record, as a receipt says it.
+pub fn receipt(known: &Known, replayed: bool) -> Receipt {
+    let StoredAnswer { outcome, reason, booking } = known.answer.clone();
+    let outcome = match outcome.as_str() {
+        "booked" => Outcome::Booked { booking },
+        "rejected" => Outcome::Rejected { reason },
+        _ => Outcome::Disputed { reason },
+    };
+    Receipt { record: known.id, digest: known.digest, seq: known.seq, outcome, replayed }
+}
+
+/// Everything a delivery is judged by.
+pub struct Intake<'a> {
+    pub(super) account: &'a Account,
+    pub(super) tx: &'a Tx<'a>,
+    pub(super) terminal: &'a Terminal,
+    pub(super) now: Timestamp,
+    pub(super) trust: Trust,
+    catalogues: RefCell<BTreeMap<u64, Option<Rc<Catalogue>>>>,
+}
+
+impl<'a> Intake<'a> {
+    /// Prepares a delivery by one terminal.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn new(account: &'a Account, tx: &'a Tx<'a>, terminal: &'a Terminal) -> Result<Self, AccountError> {
+        let now = account.now();
+        let trust = account.trust(tx, now)?;
+        Ok(Self { account, tx, terminal, now, trust, catalogues: RefCell::default() })
+    }
+
+    /// Judges a batch.
+    ///
+    /// # Errors
+    /// [`Problem::RecordInvalid`] if one does not verify: then none was judged, and the terminal finds it by halving.
+    pub fn take(&self, posted: &[Posted]) -> Result<Vec<Receipt>, AccountError> {
+        let mut verified = Vec::with_capacity(posted.len());
+        for record in posted {
+            verified.push(self.verify(record)?);
+        }
+        verified.into_iter().map(|(part, frozen)| Ok(self.receive(&part, &frozen)?)).collect()
+    }
+
+    /// Signature, key and place: whether these bytes are a record of this terminal at all.
+    fn verify(&self, posted: &Posted) -> Result<(SignedPart, Frozen), AccountError> {
+        let mut failed = None;
+        let checked = record::verify(&posted.jws, |kid| match self.tx.certified_key(kid) {
+            Ok(Some((terminal, certified))) if terminal == self.terminal.id => Ok(certified.key),
+            Ok(_) => Err(JwsError::Key),
+            Err(error) => {
+                failed = Some(error);
+                Err(JwsError::Key)
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        let invalid = |error: &RecordError| AccountError::problem(Problem::RecordInvalid, error.code());
+        let verified = checked.map_err(|error| invalid(&error))?;
+        let part = verified.part;
+        if part.terminal != self.terminal.id {
+            return Err(AccountError::problem(Problem::RecordInvalid, "another terminal's record"));
+        }
+        if posted.sealed.len() > record::MAX_SEALED_LEN || part.sealed != sealed_digest(&posted.sealed) {
+            return Err(AccountError::problem(Problem::RecordInvalid, RecordError::SealedDigest.code()));
+        }
+        let frozen = Frozen { jws: posted.jws.clone(), sealed: posted.sealed.clone(), digest: verified.digest };
+        Ok((part, frozen))
+    }
+
+    fn receive(&self, part: &SignedPart, frozen: &Frozen) -> Result<Receipt, StoreError> {
+        let answered = |outcome, replayed| Receipt {
+            record: part.id,
+            digest: frozen.digest,
+            seq: part.seq,
+            outcome,
+            replayed,
+        };
+        if let Some(known) = self.tx.record(part.id)?
+            && known.digest == frozen.digest
+        {
+            return Ok(receipt(&known, true));
+        }
+        if self.forks(part, frozen.digest)? {
+            self.tx.add_fork(&self.terminal.id, part.seq, frozen, self.now)?;
+            return Ok(answered(Outcome::Conflict, false));
+        }
+        let verdict = self.judge(part, frozen)?;
+        let answer = verdict.answer();
+        let new = NewRecord {
+            id: part.id,
+            terminal: &self.terminal.id,
+            provider: &self.terminal.provider,
+            seq: part.seq,
+            prev: part.prev,
+            kind: part.fact.word(),
+            frozen,
+            answer: &answer,
+        };
+        self.tx.add_record(&new, self.now)?;
+        let outcome = match verdict {
+            Verdict::Booked(booking) => Outcome::Booked { booking },
+            Verdict::Rejected(reason) => Outcome::Rejected { reason: reason.code().to_owned() },
+            Verdict::Disputed(reason) => Outcome::Disputed { reason: reason.code().to_owned() },
+        };
+        Ok(answered(outcome, false))
+    }
+
+    /// Same id or place with other bytes, or a link that does not fit its known neighbour. Gaps are no fork.
+    fn forks(&self, part: &SignedPart, digest: Digest) -> Result<bool, StoreError> {
+        let at = |seq: u64| self.tx.record_at(&self.terminal.id, seq);
+        if self.tx.record(part.id)?.is_some() || at(part.seq)?.is_some() {
+            return Ok(true);
+        }
+        let before = match part.seq.checked_sub(1) {
+            None | Some(0) => Some(self.terminal.first_certificate),
+            Some(seq) => at(seq)?.map(|known| known.digest),
+        };
+        let after = match part.seq.checked_add(1) {
+            Some(seq) => at(seq)?.map(|known| known.prev),
+            None => None,
+        };
+        Ok(before.is_some_and(|before| before != part.prev) || after.is_some_and(|prev| prev != digest))
+    }
+
+    fn judge(&self, part: &SignedPart, frozen: &Frozen) -> Result<Verdict, StoreError> {
+        let ours = part.account == self.account.id
+            && part.provider == self.terminal.provider
+            && part.site == self.terminal.site;
+        if !ours {
+            return Ok(Verdict::Rejected(Reason::RecordInvalid));
+        }
+        match &part.fact {
+            SignedFact::Redemption(claim) => claims::judge(self, part, claim, &frozen.sealed, false),
+            SignedFact::NoShow(claim) => claims::judge(self, part, claim, &frozen.sealed, true),
+            SignedFact::Reversal { reverses, offer, service_date, reason } => {
+                self.reverse(part, *reverses, offer, *service_date, *reason)
+            }
+            SignedFact::Served { of } => self.served(part, *of),
+            SignedFact::NoticeAck { version } => {
+                self.tx.confirm_notice(&self.terminal.id, *version)?;
+                Ok(Verdict::Booked(None))
+            }
+            SignedFact::Closing { .. } => Ok(Verdict::Booked(None)),
+            // Kept with its chain for the office, which alone decides what a forked chain is worth.
+            SignedFact::Refiled { .. } => {
+                self.tx.note_for_office(part.id, "refiled", self.now)?;
+                Ok(Verdict::Disputed(Reason::Forked))
+            }
+        }
+    }
+
+    /// Takes a redemption of the same provider back, in whatever order the two arrive. Whether the target is unknown or
+    /// another provider's makes no difference, so nothing can be learned about others.
+    fn reverse(
+        &self,
+        part: &SignedPart,
+        target: RecordId,
+        offer: &OfferId,
+        service_date: Date,
+        why: ReversalReason,
+    ) -> Result<Verdict, StoreError> {
+        let provider = &self.terminal.provider;
+        let Some(original) = self.tx.redemption(provider, target)? else {
+            let kept = self.tx.add_early(provider, "reversal", target, part.id, MAX_EARLY)?;
+            return Ok(if kept { Verdict::Booked(None) } else { Verdict::Rejected(Reason::LimitReached) });
+        };
+        if original.offer != *offer || original.service_date != service_date {
+            return Ok(Verdict::Rejected(Reason::NotReversible));
+        }
+        let days = self.reversal_days(part.catalogue_seq, offer)?;
+        // What a terminal itself takes back was never promised to anybody; people have until the cut-off.
+        let itself = matches!(why, ReversalReason::NoConnection | ReversalReason::NeverShown);
+        let since = berlin(original.received_at).max(original.service_date);
+        if !itself && days_between(since, berlin(self.now)) > i64::from(days) {
+            self.tx.note_for_office(part.id, "reversal asked after the cut-off", self.now)?;
+            return Ok(Verdict::Rejected(Reason::CutOffPassed));
+        }
+        if matches!(original.route, Route::Number | Route::Uid) {
+            // Redeeming and taking back is a question about a child like any other.
+            self.tx.add_attempt(&self.terminal.id, provider, self.now)?;
+        }
+        match original.state {
+            RedemptionState::Reversed => {}
+            RedemptionState::Booked => {
+                if let Some(posting) = original.posting {
+                    self.tx.take_back(posting, self.now)?;
+                }
+                self.tx.set_redemption(target, RedemptionState::Reversed, "")?;
+            }
+            RedemptionState::Disputed | RedemptionState::Rejected => {
+                self.tx.set_redemption(target, RedemptionState::Reversed, &original.reason)?;
+            }
+        }
+        Ok(Verdict::Booked(None))
+    }
+
+    /// Somebody was served after a wait without an answer: a refusal for the child's sake becomes the office's business.
+    fn served(&self, part: &SignedPart, of: RecordId) -> Result<Verdict, StoreError> {
+        let provider = &self.terminal.provider;
+        match self.tx.redemption(provider, of)? {
+            None if !self.tx.add_early(provider, "served", of, part.id, MAX_EARLY)? => {
+                return Ok(Verdict::Rejected(Reason::LimitReached));
+            }
+            Some(known) if known.state == RedemptionState::Rejected && claims::may_be_served(&known.reason) => {
+                self.tx.set_redemption(of, RedemptionState::Disputed, &known.reason)?;
+                self.tx.add_outcome(&known.terminal, of, "please_confirm", &known.reason, self.now)?;
+                self.tx.note_for_office(of, "served before the refusal was known", self.now)?;
+            }
+            None | Some(_) => {}
+        }
+        Ok(Verdict::Booked(None))
+    }
+
+    fn reversal_days(&self, catalogue_seq: u64, offer: &OfferId) -> Result<u16, StoreError> {
+        let catalogue = self.catalogue(catalogue_seq)?;
+        Ok(catalogue.and_then(|c| c.offer(offer).map(|o| o.reversal_days)).unwrap_or(0))
+    }
+
+    /// The catalogue this account once issued for the terminal's site under that sequence.
+    pub(super) fn catalogue(&self, seq: u64) -> Result<Option<Rc<Catalogue>>, StoreError> {
+        if let Some(found) = self.catalogues.borrow().get(&seq) {
+            return Ok(found.clone());
+        }
+        let stored = self.tx.issued(DocumentName::Catalogue, self.terminal.site.as_str(), seq)?;
+        let read = stored.map(|stored| self.account.read_catalogue(self.terminal, &stored, self.now)).transpose()?;
+        let found = read.map(Rc::new);
+        self.catalogues.borrow_mut().insert(seq, found.clone());
+        Ok(found)
+    }
+}
+
+fn sealed_digest(sealed: &[u8]) -> Option<Digest> {
+    if sealed.is_empty() { None } else { Some(sha256(sealed)) }
+}
+
+/// The calendar day in Europe/Berlin.
+pub(super) fn berlin(at: Timestamp) -> Date {
+    let zone = TimeZone::get("Europe/Berlin").expect("the time zones are compiled in");
+    at.to_zoned(zone).date()
+}
+
+fn days_between(from: Date, to: Date) -> i64 {
+    let span = to.duration_since(from);
+    span.as_secs() / SignedDuration::from_hours(24).as_secs()
+}
