@@ -178,14 +178,14 @@ impl Case<'_> {
         self.fresh(&proven, &terms)?;
         self.unforked()?;
         self.at_fault(&terms)?;
-        let (card, child) = self.child(found.card.as_ref(), terms.offer)?;
-        let purse = self.purse_days(child, terms.offer)?;
+        let (card, child) = self.child(found.card.clone(), terms.offer)?;
+        let payer = self.payer(child, terms.offer)?;
         if self.claim.phase == ServicePhase::Start {
             return Ok(None);
         }
         self.started(child)?;
-        let weaker = self.within_frequency(child, card, terms.offer, proven.level)?;
-        self.book(child, card, &terms, purse, weaker, found)
+        let weaker = self.within_frequency(child, &card, terms.offer, proven.level)?;
+        self.book(child, &card, &terms, payer, weaker, found)
     }
 
     /// Evidence, and the instant for which things must be valid: the tap, but not before the beacon it names.
@@ -295,7 +295,7 @@ impl Case<'_> {
     }
 
     /// The child whose card it is.
-    fn child<'c>(&self, card: Option<&'c Card>, offer: &Offer) -> Result<(&'c Card, i64), Stop> {
+    fn child(&self, card: Option<Card>, offer: &Offer) -> Result<(Card, i64), Stop> {
         let Some(card) = card else {
             return Err(match offer.unknown_card {
                 // Within the rules, but nobody is there to charge.
@@ -310,11 +310,15 @@ impl Case<'_> {
             CardState::Replaced => Err(Stop::OfChild(Reason::CardReplaced)),
             // A neutral card owes nothing: no honest terminal makes a record of it.
             CardState::Neutral => Err(Stop::OfChild(Reason::CardUnknown)),
-            CardState::Active => Ok((card, card.child.ok_or(Stop::OfChild(Reason::CardUnknown))?)),
+            CardState::Active => {
+                let child = card.child.ok_or(Stop::OfChild(Reason::CardUnknown))?;
+                Ok((card, child))
+            }
         }
     }
 
-    fn purse_days(&self, child: i64, offer: &Offer) -> Result<String, Stop> {
+    /// Who pays for the service date, if the child has a purse for it. Stays inside the account.
+    fn payer(&self, child: i64, offer: &Offer) -> Result<String, Stop> {
         let purse = self.intake.tx.purse(child, &offer.purse)?.ok_or(Stop::OfChild(Reason::NotEntitled))?;
         if self.claim.service_date < purse.valid_from {
             return Err(Stop::OfChild(Reason::NotYetValid));

@@ -18,7 +18,7 @@ use crate::{
     domain::{
         amount::Unit,
         documents::{AccountDescriptor, CardList, CardRoot, DenyList, DocumentName, ProfileBundle, TerminalStanding, TrustList},
-        ids::{ChildId, SiteId},
+        ids::{ChildId, SiteId, TerminalId},
         offer::{Catalogue, Offer},
         reading::IssuerKey,
         record::Enrolment,
@@ -155,6 +155,8 @@ impl Account {
                 Unit::Amount => Some(balance.min(offer.price.get())),
                 _ if offer.price.get() == 0 => None,
                 Unit::Minutes => Some((balance / offer.price.get()).min(1440)),
+                // Without a daily limit one decision may need all there is.
+                _ if offer.max_per_day.is_none() => Some(balance / offer.price.get()),
                 Unit::Meal | Unit::Months | Unit::Share => Some((balance / offer.price.get()).min(MOST_UNITS)),
             };
             let entitlement = Entitlement {
@@ -251,12 +253,35 @@ impl Account {
         stored: &StoredDocument,
         now: Timestamp,
     ) -> Result<Catalogue, StoreError> {
+        self.read_catalogue_as(&self.enrolment(terminal), stored, now)
+    }
+
+    /// The same for the office, which asks for a site rather than a terminal of it.
+    pub(super) fn catalogue_of(
+        &self,
+        tx: &Tx<'_>,
+        site: &SiteId,
+        stored: &StoredDocument,
+        now: Timestamp,
+    ) -> Result<Catalogue, StoreError> {
+        let provider = tx.sites()?.into_iter().find(|(id, ..)| id == site).map(|(_, provider, _)| provider);
+        let provider = provider.ok_or(StoreError::Damaged("site"))?;
+        let terminal = TerminalId::new("office").expect("a legal id");
+        let enrolment = Enrolment { account: self.id.clone(), terminal, provider, site: site.clone() };
+        self.read_catalogue_as(&enrolment, stored, now)
+    }
+
+    fn read_catalogue_as(
+        &self,
+        enrolment: &Enrolment,
+        stored: &StoredDocument,
+        now: Timestamp,
+    ) -> Result<Catalogue, StoreError> {
         let typ = Typ::Document(DocumentName::Catalogue);
         let keys = KeySet::new().with(typ, self.secrets.signing(typ).public().clone());
-        let enrolment = self.enrolment(terminal);
         // The sequence is ours: it may run ahead of a clock that was set back.
         let now = now.max(stored.issued_at);
-        let expected = Expectation { enrolment: &enrolment, keys: &keys, now, held: None, lapsed: true };
+        let expected = Expectation { enrolment, keys: &keys, now, held: None, lapsed: true };
         match document::read(DocumentName::Catalogue, &stored.parts, &expected).map(|read| read.content) {
             Ok(Content::Catalogue(catalogue)) => Ok(catalogue),
             _ => Err(StoreError::Damaged("catalogue")),
@@ -276,7 +301,9 @@ impl Account {
         let (iss, key) = self.issuer_of(name);
         // Of two issues with equal sequence and instants, only the signatures differ; the digest leaves them out.
         let same = Header { iss: iss.clone(), aud: aud.clone(), name, seq: 0, iat: self.founded.founded_at, exp: self.founded.founded_at + life };
+        let too_large = |_| StoreError::Damaged("document");
         let unsigned: Vec<String> = document::issue(&same, content, key)
+            .map_err(too_large)?
             .iter()
             .map(|jws| jws.rsplit_once('.').map_or_else(String::new, |(input, _)| input.to_owned()))
             .collect();
@@ -289,7 +316,7 @@ impl Account {
         }
         let seq = tx.next_seq(now)?;
         let header = Header { iss, aud, name, seq, iat: now, exp: now + life };
-        let parts = document::issue(&header, content, key);
+        let parts = document::issue(&header, content, key).map_err(too_large)?;
         let issue =
             Issue { name, audience, seq, issued_at: now, expires_at: header.exp, content: digest, parts: &parts };
         tx.issue(&issue)?;

@@ -47,7 +47,7 @@ pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Debug, Error)]
 pub enum AccountError {
     /// For a reason of the closed table, with a detail for developers that tells nothing of people.
-    #[error("{}: {1}", .0.code())]
+    #[error("{code}: {1}", code = .0.code())]
     Problem(Problem, String),
     /// The store.
     #[error(transparent)]

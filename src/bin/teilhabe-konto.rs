@@ -1,1 +1,570 @@
-fn main() {}
+//! The reference central account: serves terminals, makes the demonstration, and does what the office asks.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow, bail};
+use clap::{Args, Parser, Subcommand};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use jiff::{SignedDuration, civil::Date};
+use serde_json::{Value, json};
+use teilhabe_terminal::{
+    account::{
+        Account, WallClock,
+        office::CardOrder,
+        seed,
+        server::Server,
+        store::{Listed, Purse},
+    },
+    adapters::system::{SystemClock, SystemEntropy},
+    domain::{
+        amount::Cents,
+        documents::TerminalStanding,
+        ids::{DistrictId, Identity, IdentityKind, OfferId, ProviderId, SiteId, Tag, TerminalId},
+    },
+    ports::Clock,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Where `serve` left its address, so that the office's codes lead to it.
+const ADDRESS: &str = "address";
+
+#[derive(Parser)]
+#[command(name = "teilhabe-konto", version, about = "Reference central account for education and participation benefits")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the account in DIR.
+    Serve(Serving),
+    /// Makes the demonstration account once, writes DIR/demo.json and serves.
+    Demo(Serving),
+    /// What the office does; works beside a serving account.
+    Admin {
+        #[command(subcommand)]
+        verb: Verb,
+    },
+}
+
+#[derive(Args)]
+struct Serving {
+    /// The account's folder.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// HOST:PORT; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    listen: String,
+    /// Further names or addresses by which terminals reach it.
+    #[arg(long, value_name = "HOST")]
+    name: Vec<String>,
+}
+
+#[derive(Args)]
+struct Office {
+    /// The account's folder.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Answers as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Activation codes.
+    Activation {
+        #[command(subcommand)]
+        verb: ActivationVerb,
+    },
+    /// Providers.
+    Provider {
+        #[command(subcommand)]
+        verb: ProviderVerb,
+    },
+    /// Offers of a site.
+    Offer {
+        #[command(subcommand)]
+        verb: OfferVerb,
+    },
+    /// Children.
+    Child {
+        #[command(subcommand)]
+        verb: ChildVerb,
+    },
+    /// Cards.
+    Card {
+        #[command(subcommand)]
+        verb: CardVerb,
+    },
+    /// Purses.
+    Purse {
+        #[command(subcommand)]
+        verb: PurseVerb,
+    },
+    /// Who pays for a child.
+    LegalBasis {
+        #[command(subcommand)]
+        verb: BasisVerb,
+    },
+    /// Redemptions.
+    Bookings {
+        #[command(subcommand)]
+        verb: BookingsVerb,
+    },
+    /// The ledger.
+    Ledger {
+        #[command(subcommand)]
+        verb: LedgerVerb,
+    },
+    /// Terminals.
+    Terminals {
+        #[command(subcommand)]
+        verb: TerminalsVerb,
+    },
+    /// Trust and deny list.
+    Trust {
+        #[command(subcommand)]
+        verb: TrustVerb,
+    },
+}
+
+#[derive(Subcommand)]
+enum ActivationVerb {
+    /// Mints a code for a site.
+    Create {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        site: String,
+        /// HOST:PORT under which terminals reach the account; else where it serves.
+        #[arg(long)]
+        host: Option<String>,
+        /// How long it counts.
+        #[arg(long, default_value_t = 15)]
+        minutes: u32,
+    },
+}
+
+#[derive(Subcommand)]
+enum ProviderVerb {
+    /// Notes an application, with a first site.
+    Add {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
+        #[arg(long)]
+        site: String,
+        #[arg(long, default_value = "lane", value_parser = ["lane", "counter", "tablet"])]
+        place: String,
+    },
+    /// Admits a provider with the day of its commitment (section 78 SGB X).
+    Admit {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
+        #[arg(long)]
+        committed: Date,
+    },
+    /// Suspends a provider; taps until now stay owed.
+    Suspend {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
+    },
+}
+
+#[derive(Args)]
+struct OfferAt {
+    #[command(flatten)]
+    office: Office,
+    #[arg(long)]
+    site: String,
+    #[arg(long)]
+    offer: String,
+}
+
+#[derive(Subcommand)]
+enum OfferVerb {
+    /// Releases an offer.
+    Release(OfferAt),
+    /// Withdraws an offer.
+    Withdraw(OfferAt),
+}
+
+#[derive(Subcommand)]
+enum ChildVerb {
+    /// Adds a child.
+    Add {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        from: Date,
+        #[arg(long)]
+        basis: String,
+    },
+}
+
+#[derive(Args)]
+struct CardData {
+    /// Unique name.
+    #[arg(long)]
+    name: String,
+    #[arg(long, value_parser = ["chip", "phone", "printed", "number", "uid"])]
+    kind: String,
+    #[arg(long)]
+    district: String,
+    /// `cti` or UID in hexadecimal, or the number without its check digits.
+    #[arg(long)]
+    identity: String,
+    /// Last four printed characters.
+    #[arg(long)]
+    tag: String,
+}
+
+#[derive(Subcommand)]
+enum CardVerb {
+    /// Issues a card; without a child it is a neutral one.
+    Issue {
+        #[command(flatten)]
+        office: Office,
+        #[command(flatten)]
+        card: CardData,
+        #[arg(long)]
+        child: Option<String>,
+    },
+    /// Locks a card.
+    Lock {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        name: String,
+    },
+    /// Replaces a card by a new one of the same child.
+    Replace {
+        #[command(flatten)]
+        office: Office,
+        /// The card that is replaced.
+        #[arg(long)]
+        old: String,
+        #[command(flatten)]
+        card: CardData,
+    },
+}
+
+#[derive(Subcommand)]
+enum PurseVerb {
+    /// Fills a child's purse.
+    Grant {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        child: String,
+        #[arg(long)]
+        purse: String,
+        #[arg(long)]
+        from: Date,
+        #[arg(long)]
+        to: Date,
+        #[arg(long)]
+        cents: i64,
+    },
+}
+
+#[derive(Subcommand)]
+enum BasisVerb {
+    /// Another basis pays from that day on.
+    Set {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        child: String,
+        #[arg(long)]
+        from: Date,
+        #[arg(long)]
+        basis: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum BookingsVerb {
+    /// Lists redemptions in the order they came.
+    List {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        terminal: Option<String>,
+        #[arg(long)]
+        child: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum LedgerVerb {
+    /// Adds everything up again.
+    Check {
+        #[command(flatten)]
+        office: Office,
+    },
+}
+
+#[derive(Subcommand)]
+enum TerminalsVerb {
+    /// Lists terminals.
+    List {
+        #[command(flatten)]
+        office: Office,
+    },
+}
+
+#[derive(Subcommand)]
+enum TrustVerb {
+    /// Issues trust and deny list if they say something new.
+    Publish {
+        #[command(flatten)]
+        office: Office,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
+    let done = match cli.command {
+        Command::Serve(serving) => serve(&serving, false),
+        Command::Demo(serving) => serve(&serving, true),
+        Command::Admin { verb } => admin(verb),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("teilhabe-konto: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn clock() -> WallClock {
+    let clock = SystemClock::new(&SystemEntropy::default());
+    Arc::new(move || clock.wall())
+}
+
+/// The one place that writes to standard output.
+#[expect(clippy::print_stdout, reason = "the program's answers")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+fn serve(serving: &Serving, demo: bool) -> anyhow::Result<()> {
+    fs::create_dir_all(&serving.data).with_context(|| format!("{}", serving.data.display()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (host, _) = serving.listen.rsplit_once(':').context("--listen is not HOST:PORT")?;
+        let listening = || format!("cannot listen on {}", serving.listen);
+        let listener = std::net::TcpListener::bind(&serving.listen).with_context(listening)?;
+        let address = format!("{host}:{}", listener.local_addr()?.port());
+        let account = if demo {
+            seed::demo(&serving.data, &address, clock())?
+        } else {
+            Account::open(&serving.data, clock())?
+        };
+        let mut names = vec![host.trim_matches(['[', ']']).to_owned()];
+        names.extend(serving.name.iter().cloned());
+        let server = Server::new(Arc::new(account), listener, names)?;
+        fs::write(serving.data.join(ADDRESS), &address)?;
+        let (stop, stopped) = watch::channel(false);
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        say(&format!("listening on https://{address}"));
+        let running = tokio::spawn(server.run(stopped));
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.send_replace(true);
+        running.await?;
+        Ok(())
+    })
+}
+
+fn open(folder: &Path) -> anyhow::Result<Account> {
+    Ok(Account::open(folder, clock())?)
+}
+
+/// Answers with text for people or JSON for programs.
+fn tell(office: &Office, text: &str, value: &Value) {
+    say(&if office.json { value.to_string() } else { text.to_owned() });
+}
+
+fn done(office: &Office) {
+    tell(office, "done", &json!({ "done": true }));
+}
+
+fn admin(verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Activation { verb: ActivationVerb::Create { office, site, host, minutes } } => {
+            let account = open(&office.data)?;
+            let host = match host {
+                Some(host) => host,
+                None => fs::read_to_string(office.data.join(ADDRESS)).context("--host: the account was never served")?,
+            };
+            let life = SignedDuration::from_mins(i64::from(minutes));
+            let code = account.create_activation(&SiteId::new(&site)?, &host, Some(life))?;
+            tell(&office, &code, &json!({ "code": code.as_str(), "site": site }));
+        }
+        Verb::Provider { verb } => provider(verb)?,
+        Verb::Offer { verb: OfferVerb::Release(at) } => offer(&at, true)?,
+        Verb::Offer { verb: OfferVerb::Withdraw(at) } => offer(&at, false)?,
+        Verb::Child { verb: ChildVerb::Add { office, name, from, basis } } => {
+            open(&office.data)?.add_child(&name, from, &basis)?;
+            done(&office);
+        }
+        Verb::Card { verb } => card(verb)?,
+        Verb::Purse { verb: PurseVerb::Grant { office, child, purse, from, to, cents } } => {
+            let days = Purse { valid_from: from, valid_to: to };
+            open(&office.data)?.grant(&child, &purse, &days, Cents::new(cents)?)?;
+            done(&office);
+        }
+        Verb::LegalBasis { verb: BasisVerb::Set { office, child, from, basis } } => {
+            open(&office.data)?.set_legal_basis(&child, from, &basis)?;
+            done(&office);
+        }
+        Verb::Bookings { verb: BookingsVerb::List { office, terminal, child } } => {
+            let terminal = terminal.map(TerminalId::new).transpose()?;
+            let rows = open(&office.data)?.bookings(terminal.as_ref(), child.as_deref())?;
+            let lines: Vec<String> = rows.iter().map(booking_line).collect();
+            tell(&office, &lines.join("\n"), &Value::Array(rows.iter().map(booking_json).collect()));
+        }
+        Verb::Ledger { verb: LedgerVerb::Check { office } } => {
+            let breaches = open(&office.data)?.check_ledger()?;
+            let text = if breaches.is_empty() { "the ledger adds up".to_owned() } else { breaches.join("\n") };
+            tell(&office, &text, &json!({ "ok": breaches.is_empty(), "breaches": breaches }));
+            if !breaches.is_empty() {
+                bail!("the ledger does not add up");
+            }
+        }
+        Verb::Terminals { verb: TerminalsVerb::List { office } } => terminals(&office)?,
+        Verb::Trust { verb: TrustVerb::Publish { office } } => {
+            let [trust, deny] = open(&office.data)?.publish_trust()?;
+            tell(&office, &format!("trust list {trust}, deny list {deny}"), &json!({ "trust": trust, "deny": deny }));
+        }
+    }
+    Ok(())
+}
+
+fn provider(verb: ProviderVerb) -> anyhow::Result<()> {
+    let office = match verb {
+        ProviderVerb::Add { office, id, site, place } => {
+            open(&office.data)?.add_provider(&ProviderId::new(id)?, &SiteId::new(site)?, &place)?;
+            office
+        }
+        ProviderVerb::Admit { office, id, committed } => {
+            open(&office.data)?.admit_provider(&ProviderId::new(id)?, committed)?;
+            office
+        }
+        ProviderVerb::Suspend { office, id } => {
+            open(&office.data)?.suspend_provider(&ProviderId::new(id)?)?;
+            office
+        }
+    };
+    done(&office);
+    Ok(())
+}
+
+fn offer(at: &OfferAt, released: bool) -> anyhow::Result<()> {
+    open(&at.office.data)?.release_offer(&SiteId::new(&at.site)?, &OfferId::new(&at.offer)?, released)?;
+    done(&at.office);
+    Ok(())
+}
+
+fn card(verb: CardVerb) -> anyhow::Result<()> {
+    let office = match verb {
+        CardVerb::Issue { office, card, child } => {
+            open(&office.data)?.issue_card(&order(card, child)?)?;
+            office
+        }
+        CardVerb::Lock { office, name } => {
+            open(&office.data)?.lock_card(&name)?;
+            office
+        }
+        CardVerb::Replace { office, old, card } => {
+            open(&office.data)?.replace_card(&old, &order(card, None)?)?;
+            office
+        }
+    };
+    done(&office);
+    Ok(())
+}
+
+fn order(card: CardData, child: Option<String>) -> anyhow::Result<CardOrder> {
+    let (kind, bytes) = match card.kind.as_str() {
+        "number" => (IdentityKind::Number, card.identity.into_bytes()),
+        "uid" => (IdentityKind::Uid, card.identity.to_ascii_uppercase().into_bytes()),
+        _ => {
+            let cti = HEXLOWER_PERMISSIVE.decode(card.identity.as_bytes()).context("the cti is not hexadecimal")?;
+            if cti.len() != 16 {
+                bail!("a cti has 16 bytes");
+            }
+            (IdentityKind::Cti, cti)
+        }
+    };
+    let tag = Tag::new(&card.tag).ok_or_else(|| anyhow!("a tag has four letters or digits"))?;
+    let identity = Identity { district: DistrictId::new(card.district)?, kind, bytes };
+    Ok(CardOrder { name: card.name, kind: card.kind, child, tag, identity })
+}
+
+fn terminals(office: &Office) -> anyhow::Result<()> {
+    let rows = open(&office.data)?.terminals()?;
+    let word = |standing| match standing {
+        TerminalStanding::Active => "active",
+        TerminalStanding::Suspended => "suspended",
+        TerminalStanding::Revoked => "revoked",
+    };
+    let line = |(terminal, head): &(teilhabe_terminal::account::store::Terminal, u64)| {
+        format!("{}\t{}\t{}\t{}\t{head}", terminal.id, terminal.provider, terminal.site, word(terminal.standing))
+    };
+    let object = |(terminal, head): &(teilhabe_terminal::account::store::Terminal, u64)| {
+        json!({
+            "terminal": terminal.id.as_str(), "provider": terminal.provider.as_str(), "site": terminal.site.as_str(),
+            "standing": word(terminal.standing), "notice_version": terminal.notice_version, "head": head,
+        })
+    };
+    let lines: Vec<String> = rows.iter().map(line).collect();
+    tell(office, &lines.join("\n"), &Value::Array(rows.iter().map(object).collect()));
+    Ok(())
+}
+
+fn booking_line(row: &Listed) -> String {
+    let child = row.child.as_deref().unwrap_or("-");
+    format!(
+        "{}\t{}\t{child}\t{}\t{}\t{} ct\t{}\t{}\t{}",
+        row.record,
+        row.terminal,
+        row.offer,
+        row.service_date,
+        row.amount.get(),
+        row.state,
+        row.reason,
+        row.booking
+    )
+}
+
+fn booking_json(row: &Listed) -> Value {
+    json!({
+        "record": row.record.to_string(), "terminal": row.terminal.as_str(), "seq": row.seq, "child": row.child,
+        "offer": row.offer.as_str(), "service_date": row.service_date.to_string(), "amount_cents": row.amount.get(),
+        "outcome": row.state, "reason": row.reason, "booking": row.booking, "level": row.level, "route": row.route,
+    })
+}

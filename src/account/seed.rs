@@ -1,0 +1,436 @@
+//! The demonstration account: one municipality with a caterer at two sites, another caterer, and cards for everything that
+//! can happen at a counter. Names are synthetic; nobody is meant.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use data_encoding::HEXLOWER;
+use jiff::{Span, Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{
+    Account, OpenError, WallClock,
+    documents::CARD_ROOT,
+    intake::berlin,
+    keys::{pem, random},
+    ledger::Posting,
+    store::{Founded, NewCard, Purse, Store, StoreError, Tx},
+};
+use crate::{
+    domain::{
+        amount::{Cents, Unit},
+        documents::{Environment, NumberPrefix},
+        ids::{AccountId, DistrictId, Identity, IdentityKind, OfferId, ProviderId, SiteId, Tag},
+        offer::{Catalogue, Limits, Notice, Offer, OfflineRule, OnFault, RouteRule, SuspectClock, UnknownCard},
+        reading::{Level, Route},
+        standing::CardState,
+    },
+    protocol::enrolment::ActivationCode,
+};
+
+/// The file that tells tests and `teilhabe-karte` what there is.
+pub const FILE: &str = "demo.json";
+const DISTRICT: &str = "de:99000001";
+const PURSE: &str = "lunch";
+/// Site, provider, place, activation codes.
+const SITES: [(&str, &str, &str, usize); 3] = [
+    ("canteen-a", "caterer-one", "lane", 12),
+    ("canteen-b", "caterer-one", "lane", 6),
+    ("canteen-c", "caterer-two", "lane", 6),
+];
+const PRICE: i64 = 450;
+/// More meals than any measurement serves.
+const PLENTY: i64 = 50_000_000;
+const BASES: [&str; 5] = ["sgb2", "sgb12", "wogg", "kiz", "asylblg"];
+
+/// Why the demonstration could not be made.
+#[derive(Debug, Error)]
+pub enum SeedError {
+    /// The account itself.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// `demo.json`.
+    #[error("{FILE} could not be written or read")]
+    File(#[from] io::Error),
+    /// `demo.json` of an earlier start holds something else.
+    #[error("{FILE} is not what an earlier start wrote")]
+    Content(#[from] serde_json::Error),
+    /// The folder holds an account that is none of these.
+    #[error("the folder holds another account than the demonstration's")]
+    Foreign,
+}
+
+/// `demo.json` (command-line.md).
+#[derive(Serialize, Deserialize)]
+struct DemoFile {
+    account: DemoAccount,
+    activations: Vec<DemoActivation>,
+    card_root: DemoRoot,
+    issuers: Vec<DemoIssuer>,
+    cards: Vec<DemoCard>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DemoAccount {
+    url: String,
+    root_sha256: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DemoActivation {
+    code: String,
+    provider: String,
+    site: String,
+    place: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DemoRoot {
+    name: String,
+    private_key_pem: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DemoIssuer {
+    district: String,
+    private_key_pem: String,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct DemoCard {
+    name: String,
+    district: String,
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cti: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<String>,
+    child: String,
+    state: String,
+    offers: Vec<String>,
+}
+
+/// What a card of the demonstration is for.
+struct Plan {
+    name: String,
+    kind: &'static str,
+    child: Option<String>,
+    state: CardState,
+    /// Word in `demo.json`; also tells what is special about the purse.
+    shown: &'static str,
+}
+
+/// Opens the demonstration account, made at the first call, reachable at `host:port`; writes `demo.json`.
+///
+/// # Errors
+/// [`SeedError`].
+pub fn demo(folder: &Path, host: &str, clock: WallClock) -> Result<Account, SeedError> {
+    let path = folder.join(FILE);
+    let made = make(folder, clock())?;
+    let account = Account::open(folder, clock)?;
+    if account.founded.environment != Environment::Demo {
+        return Err(SeedError::Foreign);
+    }
+    // Codes and cards are made once; only where the account is reached may change between two starts.
+    let (cards, activations) = match made {
+        Some(cards) => (cards, mint(&account, host)?),
+        None => {
+            let earlier: DemoFile = serde_json::from_slice(&fs::read(&path)?)?;
+            let moved = earlier.activations.into_iter().map(|activation| moved(activation, host)).collect();
+            (earlier.cards, moved)
+        }
+    };
+    let issuer = |(district, key): (&DistrictId, &crate::protocol::jws::SigningKey)| DemoIssuer {
+        district: district.to_string(),
+        private_key_pem: pem(key).to_string(),
+    };
+    let file = DemoFile {
+        account: DemoAccount { url: format!("https://{host}"), root_sha256: account.root_digest().to_string() },
+        activations,
+        card_root: DemoRoot {
+            name: CARD_ROOT.to_owned(),
+            private_key_pem: pem(&account.secrets.card_root).to_string(),
+        },
+        issuers: account.secrets.issuers.iter().map(issuer).collect(),
+        cards,
+    };
+    // Renamed into place: who waits for the file never reads half of it.
+    let draft = folder.join(format!("{FILE}.new"));
+    fs::write(&draft, serde_json::to_vec_pretty(&file)?)?;
+    fs::rename(&draft, &path)?;
+    Ok(account)
+}
+
+fn mint(account: &Account, host: &str) -> Result<Vec<DemoActivation>, StoreError> {
+    account.write(|tx| {
+        let mut activations = Vec::new();
+        for (site, provider, place, count) in SITES {
+            let id = SiteId::new(site).expect("a legal id");
+            for _ in 0..count {
+                let code = account.mint_code(tx, &id, host, None)?.ok_or(StoreError::Damaged("site"))?;
+                let code = code.to_text().to_string();
+                let [provider, site, place] = [provider, site, place].map(str::to_owned);
+                activations.push(DemoActivation { code, provider, site, place });
+            }
+        }
+        Ok(activations)
+    })
+}
+
+fn moved(mut activation: DemoActivation, host: &str) -> DemoActivation {
+    if let Ok(mut code) = ActivationCode::parse(&activation.code) {
+        host.clone_into(&mut code.host);
+        activation.code = code.to_text().to_string();
+    }
+    activation
+}
+
+/// Fills an empty store; `None` if it is filled already.
+fn make(folder: &Path, now: Timestamp) -> Result<Option<Vec<DemoCard>>, SeedError> {
+    let mut store = Store::open(folder).map_err(OpenError::from)?;
+    let founded = store.write(|tx| tx.account())?;
+    if founded.is_some() && folder.join(FILE).exists() {
+        return Ok(None);
+    }
+    if founded.is_some() {
+        return Err(SeedError::Foreign);
+    }
+    drop(store);
+    // The catalogue is signed, so the account must be open to issue it: found it first, fill it then.
+    let mut store = Store::open(folder).map_err(OpenError::from)?;
+    let today = berlin(now);
+    let district = DistrictId::new(DISTRICT).expect("a legal id");
+    store.write(|tx| {
+        let id = AccountId::new("A-DEMO-0001").expect("a legal id");
+        let municipality = "Musterstadt".to_owned();
+        tx.found(&Founded { id, municipality, environment: Environment::Demo, founded_at: now })?;
+        let number = NumberPrefix { district: district.clone(), prefix: "9900".to_owned(), length: 12 };
+        tx.add_district(&number)?;
+        for (site, provider, place, _) in SITES {
+            let provider = ProviderId::new(provider).expect("a legal id");
+            tx.add_provider(&provider)?;
+            tx.admit_provider(&provider, today)?;
+            tx.add_site(&SiteId::new(site).expect("a legal id"), &provider, place)?;
+        }
+        Ok::<_, StoreError>(())
+    })?;
+    drop(store);
+    let account = Account::open(folder, std::sync::Arc::new(move || now))?;
+    let cards = account.write(|tx| {
+        for (site, ..) in SITES {
+            let site = SiteId::new(site).expect("a legal id");
+            account.publish_catalogue(tx, &site, catalogue(today, now), now)?;
+        }
+        let mut cards = Vec::new();
+        for (index, plan) in plans().into_iter().enumerate() {
+            cards.push(add(tx, &plan, index, &district, today, now)?);
+        }
+        Ok::<_, StoreError>(cards)
+    })?;
+    Ok(Some(cards))
+}
+
+fn plans() -> Vec<Plan> {
+    let plan = |name: String, kind, child: Option<String>, state, shown| Plan { name, kind, child, state, shown };
+    let child = |n: usize| Some(format!("child-{n:02}"));
+    let mut plans = Vec::new();
+    for n in 1..=16 {
+        plans.push(plan(format!("lunch-{n:02}"), "chip", child(n), CardState::Active, "active"));
+    }
+    // The printed numbers of the first children's cards: weaker evidence for the same child.
+    for n in 1..=6 {
+        plans.push(plan(format!("number-{n:02}"), "number", child(n), CardState::Active, "active"));
+    }
+    for n in 1..=2 {
+        plans.push(plan(format!("neutral-{n:02}"), "chip", None, CardState::Neutral, "neutral"));
+        plans.push(plan(format!("phone-{n:02}"), "phone", child(20 + n), CardState::Active, "active"));
+        plans.push(plan(format!("printed-{n:02}"), "printed", child(20 + n), CardState::Active, "active"));
+        plans.push(plan(format!("uid-{n:02}"), "uid", child(22 + n), CardState::Active, "active"));
+    }
+    plans.push(plan("locked-01".into(), "chip", child(30), CardState::Locked, "locked"));
+    plans.push(plan("replaced-01".into(), "chip", child(31), CardState::Replaced, "replaced"));
+    plans.push(plan("replacement-01".into(), "chip", child(31), CardState::Active, "active"));
+    plans.push(plan("expired-01".into(), "chip", child(32), CardState::Active, "expired"));
+    plans.push(plan("used-up-01".into(), "chip", child(33), CardState::Active, "used_up"));
+    plans.push(plan("last-meal-01".into(), "chip", child(34), CardState::Active, "last_meal"));
+    plans
+}
+
+fn add(
+    tx: &Tx<'_>,
+    plan: &Plan,
+    index: usize,
+    district: &DistrictId,
+    today: Date,
+    now: Timestamp,
+) -> Result<DemoCard, StoreError> {
+    let mut shown = DemoCard {
+        name: plan.name.clone(),
+        district: district.to_string(),
+        kind: plan.kind.to_owned(),
+        cti: None,
+        number: None,
+        uid: None,
+        // A neutral card is some pupil's; the account knows no more.
+        child: plan.child.clone().unwrap_or_else(|| "none".to_owned()),
+        state: plan.shown.to_owned(),
+        offers: Vec::new(),
+    };
+    let (kind, bytes) = match plan.kind {
+        "number" => {
+            let digits = format!("9900{:08}", 10_001 * (index + 1));
+            shown.number = Some(digits.clone());
+            (IdentityKind::Number, digits.into_bytes())
+        }
+        "uid" => {
+            let uid: [u8; 7] = random();
+            // ISO/IEC 14443-3: 04 is a manufacturer's code; 08 would be a random identity.
+            let hex = HEXLOWER.encode(&[&[0x04], &uid[1..]].concat());
+            shown.uid = Some(hex.clone());
+            (IdentityKind::Uid, hex.to_ascii_uppercase().into_bytes())
+        }
+        _ => {
+            let cti: [u8; 16] = random();
+            shown.cti = Some(HEXLOWER.encode(&cti));
+            (IdentityKind::Cti, cti.to_vec())
+        }
+    };
+    let child = plan.child.as_ref().map(|name| child(tx, name, plan.shown, index, today, now)).transpose()?;
+    let card = NewCard {
+        name: plan.name.clone(),
+        kind: plan.kind.to_owned(),
+        child,
+        state: plan.state,
+        tag: Tag::new(&format!("{:04}", 1001 + index)).expect("four digits"),
+        identities: vec![Identity { district: district.clone(), kind, bytes }],
+    };
+    let number = tx.add_card(&card)?.ok_or(StoreError::Damaged("card"))?;
+    for (site, ..) in SITES {
+        tx.release_card(&SiteId::new(site).expect("a legal id"), number)?;
+    }
+    if plan.shown == "active" || plan.shown == "last_meal" {
+        shown.offers = offers(today).into_iter().map(|offer| offer.id.to_string()).collect();
+    }
+    Ok(shown)
+}
+
+fn child(
+    tx: &Tx<'_>,
+    name: &str,
+    shown: &str,
+    index: usize,
+    today: Date,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    if let Some(known) = tx.child(name)? {
+        return Ok(known);
+    }
+    let number = tx.add_child(name)?.ok_or(StoreError::Damaged("child"))?;
+    let day = |days: i64| today.checked_add(Span::new().days(days)).expect("a day near today");
+    tx.set_legal_basis(number, day(-400), BASES[index % BASES.len()])?;
+    let valid_to = if shown == "expired" { day(-10) } else { day(300) };
+    tx.set_purse(number, PURSE, &Purse { valid_from: day(-300), valid_to })?;
+    let cents = match shown {
+        "used_up" => PRICE - 1,
+        "last_meal" => PRICE,
+        _ => PLENTY,
+    };
+    let cents = Cents::new(cents).expect("within a purse");
+    tx.post(&Posting::grant(number, PURSE, cents), now)?;
+    Ok(number)
+}
+
+fn offers(today: Date) -> Vec<Offer> {
+    let day = |days: i64| today.checked_add(Span::new().days(days)).expect("a day near today");
+    let rule = |level: u8| RouteRule {
+        min_level: Level::new(level).expect("0 to 4"),
+        cap: None,
+        fault_cap: Some(20),
+    };
+    let routes = [
+        (Route::Chip, rule(4)),
+        (Route::Phone, rule(4)),
+        (Route::Code, rule(1)),
+        (Route::Number, rule(0)),
+        (Route::Uid, rule(1)),
+        (Route::List, rule(0)),
+    ];
+    let offer = |id: &str, de: &str, en: &str| Offer {
+        id: OfferId::new(id).expect("a legal id"),
+        title: BTreeMap::from([("de".to_owned(), de.to_owned()), ("en".to_owned(), en.to_owned())]),
+        kind: "lunch".to_owned(),
+        unit: Unit::Meal,
+        price: Cents::new(PRICE).expect("a price"),
+        valid_from: day(-300),
+        valid_to: day(300),
+        max_per_day: Some(1),
+        max_per_month: None,
+        second_helping: false,
+        back_dating_days: 7,
+        reversal_days: 14,
+        cut_off_day: None,
+        no_show: false,
+        routes: BTreeMap::from(routes.clone()),
+        unknown_card: UnknownCard::Refuse,
+        offline: OfflineRule::Accept,
+        online_wait_ms: 0,
+        on_fault: OnFault::Refuse,
+        suspect_clock: SuspectClock::Flag,
+        chain_only_cap: Some(Cents::new(1000).expect("a cap")),
+        beacon_max_age_s: 3 * 24 * 60 * 60,
+        purse: PURSE.to_owned(),
+        provider_bears_dispute: false,
+        released: true,
+    };
+    let strict = BTreeMap::from([(Route::Chip, rule(4)), (Route::Number, rule(2)), (Route::Code, rule(2))]);
+    vec![
+        offer("lunch", "Mittagessen", "Lunch"),
+        Offer {
+            online_wait_ms: 3000,
+            offline: OfflineRule::Refuse,
+            ..offer("lunch-confirmed", "Mittagessen mit Rückfrage", "Lunch, confirmed")
+        },
+        Offer { online_wait_ms: 1500, ..offer("lunch-asked", "Mittagessen, kurz gefragt", "Lunch, asked first") },
+        Offer {
+            on_fault: OnFault::Serve,
+            routes: strict,
+            ..offer("lunch-served", "Mittagessen auch bei Störung", "Lunch, also at faults")
+        },
+        Offer { second_helping: true, ..offer("lunch-again", "Mittagessen mit Nachschlag", "Lunch with second helping") },
+        Offer { max_per_day: None, ..offer("lunch-open", "Mittagessen ohne Tagesgrenze", "Lunch without a daily limit") },
+    ]
+}
+
+fn catalogue(today: Date, now: Timestamp) -> Catalogue {
+    let text = |de: &str, en: &str| BTreeMap::from([("de".to_owned(), de.to_owned()), ("en".to_owned(), en.to_owned())]);
+    Catalogue {
+        seq: 0,
+        exp: now,
+        lapsed_grace_s: 3 * 24 * 60 * 60,
+        offers: offers(today),
+        limits: Limits {
+            waiting_soft: 500,
+            waiting_hard: 50_000,
+            oldest_soft_s: 24 * 60 * 60,
+            oldest_hard_s: 14 * 24 * 60 * 60,
+            per_card_offline: Cents::MAX,
+            per_offer_offline: Cents::MAX,
+        },
+        notice: Notice {
+            version: 1,
+            text: text(
+                "Sozialdaten sind geheim (§ 78 SGB X). Nutzen Sie, was Sie hier sehen, nur für diese Leistung.",
+                "Social data are secret (section 78 SGB X). Use what you see here for this benefit only.",
+            ),
+            contact: "Amt für Bildung und Teilhabe, Musterstadt".to_owned(),
+            application_url: Some("https://www.example.org/bildung-und-teilhabe".to_owned()),
+        },
+        closed_days: Vec::new(),
+        retention_days: 30,
+    }
+}
