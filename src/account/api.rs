@@ -174,8 +174,7 @@ enum Rule {
 /// The body as a wire type.
 async fn read<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, AccountError> {
     let bytes = bytes(request, limit).await?;
-    json::from_slice(&bytes, limit)
-        .map_err(|error| AccountError::problem(Problem::MalformedRequest, error.code()))
+    json::from_slice(&bytes, limit).map_err(|error| AccountError::problem(Problem::MalformedRequest, error.code()))
 }
 
 async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, AccountError> {
@@ -313,11 +312,7 @@ async fn records(State(account): Shared, request: Request) -> Result<Response, A
     Ok(answer(StatusCode::OK, &receipt.await?))
 }
 
-async fn record(
-    State(account): Shared,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, AccountError> {
+async fn record(State(account): Shared, Path(id): Path<String>, request: Request) -> Result<Response, AccountError> {
     let missing = || AccountError::problem(Problem::NotFound, "");
     let id = id.parse().map(RecordId).map_err(|_| missing())?;
     let caller = Caller::of(account, &request);

@@ -195,8 +195,7 @@ fn ca(
     now: Timestamp,
 ) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name =
-        name(&[(DnType::OrganizationName, municipality), (DnType::CommonName, common_name)]);
+    params.distinguished_name = name(&[(DnType::OrganizationName, municipality), (DnType::CommonName, common_name)]);
     params.is_ca = IsCa::Ca(constraints);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.extended_key_usages = purposes.to_vec();

@@ -172,8 +172,7 @@ impl Case<'_> {
         self.in_standing(at)?;
         let catalogue = self.in_force(at)?;
         let today = berlin(self.part.tapped_at);
-        let terms =
-            judge::terms(&catalogue, self.claim, &proven, today, self.no_show).map_err(Stop::Rejected)?;
+        let terms = judge::terms(&catalogue, self.claim, &proven, today, self.no_show).map_err(Stop::Rejected)?;
         self.within_attempts()?;
         self.fresh(&proven, &terms)?;
         self.unforked()?;
@@ -196,8 +195,7 @@ impl Case<'_> {
         {
             at = at.max(beacon.issued_at);
         }
-        let proven =
-            judge::examine(self.part, self.claim, sealed, &self.intake.trust, at).map_err(Stop::Rejected)?;
+        let proven = judge::examine(self.part, self.claim, sealed, &self.intake.trust, at).map_err(Stop::Rejected)?;
         Ok((proven, at))
     }
 
@@ -223,9 +221,7 @@ impl Case<'_> {
         }
         match terminal.standing {
             TerminalStanding::Active => Ok(()),
-            TerminalStanding::Suspended | TerminalStanding::Revoked => {
-                Err(Stop::Rejected(Reason::TerminalSuspended))
-            }
+            TerminalStanding::Suspended | TerminalStanding::Revoked => Err(Stop::Rejected(Reason::TerminalSuspended)),
         }
     }
 

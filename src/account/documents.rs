@@ -11,13 +11,15 @@ use super::{
     intake::berlin,
     keys::OWN_TYPES,
     ledger::Side,
-    store::{CardForList, Issue, StoredDocument, StoreError, Terminal, Tx},
+    store::{CardForList, Issue, StoreError, StoredDocument, Terminal, Tx},
 };
 use crate::{
     card::{AccountTrust, Trust, key::key_id},
     domain::{
         amount::Unit,
-        documents::{AccountDescriptor, CardList, CardRoot, DenyList, DocumentName, ProfileBundle, TerminalStanding, TrustList},
+        documents::{
+            AccountDescriptor, CardList, CardRoot, DenyList, DocumentName, ProfileBundle, TerminalStanding, TrustList,
+        },
         ids::{ChildId, SiteId, TerminalId},
         offer::{Catalogue, Offer},
         reading::IssuerKey,
@@ -77,12 +79,7 @@ impl Account {
     }
 
     /// Documents that are the same for every terminal.
-    pub(super) fn common(
-        &self,
-        tx: &Tx<'_>,
-        name: DocumentName,
-        now: Timestamp,
-    ) -> Result<StoredDocument, StoreError> {
+    pub(super) fn common(&self, tx: &Tx<'_>, name: DocumentName, now: Timestamp) -> Result<StoredDocument, StoreError> {
         let (content, life) = match name {
             DocumentName::Keys => (Content::Keys(self.key_document(tx)?), days(30)),
             DocumentName::Descriptor => (Content::Descriptor(self.descriptor(tx)?), days(30)),
@@ -300,7 +297,14 @@ impl Account {
         let name = content.name();
         let (iss, key) = self.issuer_of(name);
         // Of two issues with equal sequence and instants, only the signatures differ; the digest leaves them out.
-        let same = Header { iss: iss.clone(), aud: aud.clone(), name, seq: 0, iat: self.founded.founded_at, exp: self.founded.founded_at + life };
+        let same = Header {
+            iss: iss.clone(),
+            aud: aud.clone(),
+            name,
+            seq: 0,
+            iat: self.founded.founded_at,
+            exp: self.founded.founded_at + life,
+        };
         let too_large = |_| StoreError::Damaged("document");
         let unsigned: Vec<String> = document::issue(&same, content, key)
             .map_err(too_large)?

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
     Account, AccountError, claims,
-    store::{Known, NewRecord, RedemptionState, StoredAnswer, StoreError, Terminal, Tx},
+    store::{Known, NewRecord, RedemptionState, StoreError, StoredAnswer, Terminal, Tx},
 };
 use crate::{
     card::Trust,
@@ -133,13 +133,8 @@ impl<'a> Intake<'a> {
     }
 
     fn receive(&self, part: &SignedPart, frozen: &Frozen) -> Result<Receipt, StoreError> {
-        let answered = |outcome, replayed| Receipt {
-            record: part.id,
-            digest: frozen.digest,
-            seq: part.seq,
-            outcome,
-            replayed,
-        };
+        let answered =
+            |outcome, replayed| Receipt { record: part.id, digest: frozen.digest, seq: part.seq, outcome, replayed };
         if let Some(known) = self.tx.record(part.id)?
             && known.digest == frozen.digest
         {

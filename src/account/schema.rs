@@ -22,7 +22,8 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
         VERSION => Ok(()),
         0 => {
             // Two programs may start on an empty folder at once; the second finds the work done.
-            let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+            let transaction =
+                rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
             let found: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             if found == 0 {
                 transaction.execute_batch(include_str!("schema.sql"))?;

@@ -319,14 +319,7 @@ fn add(
     Ok(shown)
 }
 
-fn child(
-    tx: &Tx<'_>,
-    name: &str,
-    shown: &str,
-    index: usize,
-    today: Date,
-    now: Timestamp,
-) -> Result<i64, StoreError> {
+fn child(tx: &Tx<'_>, name: &str, shown: &str, index: usize, today: Date, now: Timestamp) -> Result<i64, StoreError> {
     if let Some(known) = tx.child(name)? {
         return Ok(known);
     }
@@ -347,11 +340,7 @@ fn child(
 
 fn offers(today: Date) -> Vec<Offer> {
     let day = |days: i64| today.checked_add(Span::new().days(days)).expect("a day near today");
-    let rule = |level: u8| RouteRule {
-        min_level: Level::new(level).expect("0 to 4"),
-        cap: None,
-        fault_cap: Some(20),
-    };
+    let rule = |level: u8| RouteRule { min_level: Level::new(level).expect("0 to 4"), cap: None, fault_cap: Some(20) };
     let routes = [
         (Route::Chip, rule(4)),
         (Route::Phone, rule(4)),
@@ -401,13 +390,20 @@ fn offers(today: Date) -> Vec<Offer> {
             routes: strict,
             ..offer("lunch-served", "Mittagessen auch bei Störung", "Lunch, also at faults")
         },
-        Offer { second_helping: true, ..offer("lunch-again", "Mittagessen mit Nachschlag", "Lunch with second helping") },
-        Offer { max_per_day: None, ..offer("lunch-open", "Mittagessen ohne Tagesgrenze", "Lunch without a daily limit") },
+        Offer {
+            second_helping: true,
+            ..offer("lunch-again", "Mittagessen mit Nachschlag", "Lunch with second helping")
+        },
+        Offer {
+            max_per_day: None,
+            ..offer("lunch-open", "Mittagessen ohne Tagesgrenze", "Lunch without a daily limit")
+        },
     ]
 }
 
 fn catalogue(today: Date, now: Timestamp) -> Catalogue {
-    let text = |de: &str, en: &str| BTreeMap::from([("de".to_owned(), de.to_owned()), ("en".to_owned(), en.to_owned())]);
+    let text =
+        |de: &str, en: &str| BTreeMap::from([("de".to_owned(), de.to_owned()), ("en".to_owned(), en.to_owned())]);
     Catalogue {
         seq: 0,
         exp: now,

@@ -9,8 +9,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rustls::{
-    CertificateError as TlsCertificateError, DigitallySignedStruct, DistinguishedName, Error as TlsError, RootCertStore,
-    ServerConfig, SignatureScheme,
+    CertificateError as TlsCertificateError, DigitallySignedStruct, DistinguishedName, Error as TlsError,
+    RootCertStore, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     pki_types::{CertificateDer, UnixTime},
     server::{
@@ -75,11 +75,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub fn new(
-        account: Arc<Account>,
-        listener: std::net::TcpListener,
-        names: Vec<String>,
-    ) -> Result<Self, ServeError> {
+    pub fn new(account: Arc<Account>, listener: std::net::TcpListener, names: Vec<String>) -> Result<Self, ServeError> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = TcpListener::from_std(listener)?;

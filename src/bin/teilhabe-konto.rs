@@ -37,7 +37,11 @@ use tokio::{
 const ADDRESS: &str = "address";
 
 #[derive(Parser)]
-#[command(name = "teilhabe-konto", version, about = "Reference central account for education and participation benefits")]
+#[command(
+    name = "teilhabe-konto",
+    version,
+    about = "Reference central account for education and participation benefits"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -376,11 +380,8 @@ fn serve(serving: &Serving, demo: bool) -> anyhow::Result<()> {
         let listening = || format!("cannot listen on {}", serving.listen);
         let listener = std::net::TcpListener::bind(&serving.listen).with_context(listening)?;
         let address = format!("{host}:{}", listener.local_addr()?.port());
-        let account = if demo {
-            seed::demo(&serving.data, &address, clock())?
-        } else {
-            Account::open(&serving.data, clock())?
-        };
+        let account =
+            if demo { seed::demo(&serving.data, &address, clock())? } else { Account::open(&serving.data, clock())? };
         let mut names = vec![host.trim_matches(['[', ']']).to_owned()];
         names.extend(serving.name.iter().cloned());
         let server = Server::new(Arc::new(account), listener, names)?;
@@ -418,7 +419,9 @@ fn admin(verb: Verb) -> anyhow::Result<()> {
             let account = open(&office.data)?;
             let host = match host {
                 Some(host) => host,
-                None => fs::read_to_string(office.data.join(ADDRESS)).context("--host: the account was never served")?,
+                None => {
+                    fs::read_to_string(office.data.join(ADDRESS)).context("--host: the account was never served")?
+                }
             };
             let life = SignedDuration::from_mins(i64::from(minutes));
             let code = account.create_activation(&SiteId::new(&site)?, &host, Some(life))?;

@@ -268,13 +268,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn add_fork(
-        &self,
-        terminal: &TerminalId,
-        seq: u64,
-        frozen: &Frozen,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn add_fork(&self, terminal: &TerminalId, seq: u64, frozen: &Frozen, now: Timestamp) -> Result<(), StoreError> {
         let row = (frozen.digest.0, terminal.as_str(), column(seq), &frozen.jws, &frozen.sealed, ms(now));
         self.sql.execute("INSERT OR IGNORE INTO fork VALUES (?, ?, ?, ?, ?, ?)", row)?;
         Ok(())
@@ -469,7 +463,8 @@ impl Tx<'_> {
         after: u64,
         most: u32,
     ) -> Result<Vec<(u64, RecordId, String, String, Timestamp)>, StoreError> {
-        let sql = "SELECT id, record, kind, reason, noted_at FROM outcome WHERE terminal = ? AND id > ? ORDER BY id LIMIT ?";
+        let sql =
+            "SELECT id, record, kind, reason, noted_at FROM outcome WHERE terminal = ? AND id > ? ORDER BY id LIMIT ?";
         let mut statement = self.sql.prepare(sql)?;
         let rows = statement.query_map((terminal.as_str(), column(after), most), |row| {
             Ok((row.get::<_, i64>(0)?, record_id(row, 1)?, row.get(2)?, row.get(3)?, row.get::<_, i64>(4)?))
@@ -522,7 +517,8 @@ impl Tx<'_> {
         provider: &ProviderId,
         since: Timestamp,
     ) -> Result<(u32, u32), StoreError> {
-        let sql = "SELECT COUNT(*) FILTER (WHERE terminal = ?), COUNT(*) FROM attempt WHERE provider = ? AND tried_at >= ?";
+        let sql =
+            "SELECT COUNT(*) FILTER (WHERE terminal = ?), COUNT(*) FROM attempt WHERE provider = ? AND tried_at >= ?";
         let key = (terminal.as_str(), provider.as_str(), ms(since));
         Ok(self.sql.query_row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
@@ -569,12 +565,8 @@ fn known(row: &Row<'_>) -> Result<Known, StoreError> {
 
 fn redemption(row: &Row<'_>) -> Result<Redemption, StoreError> {
     let (route, state): (String, String) = (row.get(5)?, row.get(8)?);
-    let states = [
-        RedemptionState::Booked,
-        RedemptionState::Disputed,
-        RedemptionState::Rejected,
-        RedemptionState::Reversed,
-    ];
+    let states =
+        [RedemptionState::Booked, RedemptionState::Disputed, RedemptionState::Rejected, RedemptionState::Reversed];
     Ok(Redemption {
         record: record_id(row, 0)?,
         terminal: read("terminal", TerminalId::new(row.get::<_, String>(1)?))?,

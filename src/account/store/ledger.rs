@@ -65,7 +65,8 @@ impl Tx<'_> {
         if !balances.iter().eq(summed.iter()) {
             found.push("the balances differ from the sums of the legs".to_owned());
         }
-        let crooked: i64 = self.count("SELECT COUNT(*) FROM (SELECT 1 FROM leg GROUP BY posting HAVING SUM(cents) <> 0)")?;
+        let crooked: i64 =
+            self.count("SELECT COUNT(*) FROM (SELECT 1 FROM leg GROUP BY posting HAVING SUM(cents) <> 0)")?;
         let legless = self.count("SELECT COUNT(*) FROM posting WHERE id NOT IN (SELECT posting FROM leg)")?;
         let unposted = self.count(
             "SELECT COUNT(*) FROM redemption WHERE state = 'booked' AND amount > 0

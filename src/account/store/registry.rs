@@ -130,7 +130,8 @@ pub struct Purse {
     pub valid_to: Date,
 }
 
-const TERMINAL: &str = "SELECT t.id, p.id, s.id, t.standing, p.standing, p.suspended_at, t.first_certificate, t.ref_kid,
+const TERMINAL: &str =
+    "SELECT t.id, p.id, s.id, t.standing, p.standing, p.suspended_at, t.first_certificate, t.ref_kid,
     t.ref_key, t.notice_version FROM terminal t JOIN site s ON s.id = t.site JOIN provider p ON p.id = s.provider";
 
 /// The word of a card's state.
@@ -279,7 +280,8 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn sites(&self) -> Result<Vec<(SiteId, ProviderId, String)>, StoreError> {
         let mut statement = self.sql.prepare("SELECT id, provider, place FROM site ORDER BY id")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
         rows.map(|row| {
             let (site, provider, place) = row?;
             Ok((read("site", SiteId::new(site))?, read("provider", ProviderId::new(provider))?, place))
@@ -352,8 +354,7 @@ impl Tx<'_> {
         reference: &ReferenceKey,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let row =
-            (id.as_str(), site.as_str(), ms(now), first_certificate.0, reference.ref_kid.as_str(), reference.key);
+        let row = (id.as_str(), site.as_str(), ms(now), first_certificate.0, reference.ref_kid.as_str(), reference.key);
         self.sql.execute("INSERT INTO terminal VALUES (?, ?, 'active', ?, ?, ?, ?, 0)", row)?;
         Ok(())
     }
@@ -396,7 +397,6 @@ impl Tx<'_> {
         let sql = format!("{TERMINAL} WHERE t.id = ?");
         self.sql.query_row(&sql, [id.as_str()], |row| Ok(terminal_row(row))).optional()?.transpose()
     }
-
 
     /// All terminals by id.
     ///
@@ -476,8 +476,9 @@ impl Tx<'_> {
             }
         }
         let row = (&card.name, &card.kind, card.child, state_word(card.state), card.tag.as_str());
-        let added =
-            self.sql.execute("INSERT OR IGNORE INTO card (name, kind, child, state, tag) VALUES (?, ?, ?, ?, ?)", row)?;
+        let added = self
+            .sql
+            .execute("INSERT OR IGNORE INTO card (name, kind, child, state, tag) VALUES (?, ?, ?, ?, ?)", row)?;
         if added == 0 {
             return Ok(None);
         }
@@ -502,7 +503,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn card(&self, name: &str) -> Result<Option<Card>, StoreError> {
-        let row = self.sql.query_row("SELECT id, child, state FROM card WHERE name = ?", [name], card_row).optional()?;
+        let row =
+            self.sql.query_row("SELECT id, child, state FROM card WHERE name = ?", [name], card_row).optional()?;
         row.map(card_of).transpose()
     }
 
