@@ -1,1 +1,265 @@
-fn main() {}
+//! The point of sale: arguments → configuration → installation → application → face → orderly stop.
+
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use teilhabe_terminal::{
+    adapters::{
+        https::{Bounds, HttpsCentralAccounts},
+        sqlite::JournalError,
+        system::{SystemClock, SystemEntropy},
+    },
+    app::{
+        self, FaceSender, Parts, Running,
+        config::Config,
+        driver::{Face, FaceInput},
+        limits, telemetry,
+    },
+    headless,
+    installation::{Installation, InstallationError},
+    ports::{CardReaderFactory, CentralAccounts},
+    profile::ProfileCatalog,
+    terminal::screen::{Page, Place, Screen},
+};
+
+/// Bad arguments or configuration.
+const BAD_CONFIG: u8 = 2;
+/// The journal cannot be used.
+const NO_JOURNAL: u8 = 3;
+/// Another instance holds the data directory.
+const OTHER_INSTANCE: u8 = 4;
+
+/// Point of sale for benefits for education and participation.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Configuration file
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Directory of journal and secrets
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// No window: pictures as JSON lines on standard output, commands as JSON lines on standard input
+    #[arg(long)]
+    headless: bool,
+    /// Where the terminal stands
+    #[arg(long)]
+    place: Option<PlaceArgument>,
+    /// Size of the window in pixels, such as 1280x800
+    #[arg(long, value_parser = size)]
+    size: Option<(u32, u32)>,
+    /// Language of the interface: de, en
+    #[arg(long)]
+    lang: Option<String>,
+    /// Ends the program at once after the first commit, before its picture is shown: for trying what happens then
+    #[cfg(feature = "sim")]
+    #[arg(long, hide = true)]
+    die_after_commit: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PlaceArgument {
+    Lane,
+    Counter,
+    Tablet,
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let parse = || {
+        let (width, height) = text.split_once(['x', 'X'])?;
+        let range = 320..=7680;
+        let (width, height) = (width.parse().ok()?, height.parse().ok()?);
+        (range.contains(&width) && range.contains(&height)).then_some((width, height))
+    };
+    parse().ok_or_else(|| "expected WIDTHxHEIGHT in pixels, such as 1280x800".to_owned())
+}
+
+/// Why the program ends before it ran.
+struct Ended {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl From<InstallationError> for Ended {
+    fn from(error: InstallationError) -> Self {
+        let other = matches!(error, InstallationError::Journal(JournalError::OtherInstance));
+        Self { code: if other { OTHER_INSTANCE } else { NO_JOURNAL }, error: error.into() }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { BAD_CONFIG } else { 0 });
+        }
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ended { code, error }) => {
+            let _ = writeln!(std::io::stderr(), "teilhabe-terminal: {error:#}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Ended> {
+    let config = configuration(arguments)?;
+    telemetry::start(&config.log_level);
+    #[cfg(feature = "gui")]
+    if !arguments.headless {
+        return window::run(arguments, config);
+    }
+    #[cfg(not(feature = "gui"))]
+    if !arguments.headless {
+        let error = anyhow::anyhow!("this build has no window; start it with --headless");
+        return Err(Ended { code: BAD_CONFIG, error });
+    }
+    run_headless(arguments, config)
+}
+
+fn configuration(arguments: &Arguments) -> Result<Config, Ended> {
+    let mut config = match &arguments.config {
+        Some(file) => Config::read(file).map_err(|error| Ended { code: BAD_CONFIG, error: error.into() })?,
+        None => Config::default(),
+    };
+    if let Some(data) = &arguments.data {
+        config.data.clone_from(data);
+    }
+    if let Some(place) = arguments.place {
+        config.place = match place {
+            PlaceArgument::Lane => Place::Lane,
+            PlaceArgument::Counter => Place::Counter,
+            PlaceArgument::Tablet => Place::Tablet,
+        };
+        config.sign_on = config.place != Place::Lane;
+    }
+    if let Some(language) = &arguments.lang {
+        if !["de", "en"].contains(&language.as_str()) {
+            return Err(Ended { code: BAD_CONFIG, error: anyhow::anyhow!("--lang: expected de or en") });
+        }
+        config.language.clone_from(language);
+    }
+    Ok(config)
+}
+
+/// Joins the real parts and starts them.
+fn start(config: Config, face: Face) -> Result<Running, Ended> {
+    let Installation { journal, secrets, pins, key_origin } = Installation::open(&config)?;
+    tracing::info!(origin = key_origin.word(), "wrapping key");
+    let entropy = Arc::new(SystemEntropy::default());
+    let clock = Arc::new(SystemClock::new(&*entropy));
+    let readers = readers();
+    let simulated = readers.simulated();
+    let bounds = Bounds { connect: limits::CONNECT, whole: limits::EXCHANGE, answer: limits::ANSWER_BYTES };
+    let central_clock = Arc::clone(&clock);
+    app::start(Parts {
+        config,
+        journal,
+        secrets,
+        pins,
+        readers,
+        profiles: ProfileCatalog::shipped().clone(),
+        central: Box::new(move |floor_s| -> Box<dyn CentralAccounts> {
+            Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, simulated))
+        }),
+        clock,
+        entropy,
+        face,
+    })
+    .map_err(|error| Ended { code: NO_JOURNAL, error: error.into() })
+}
+
+#[cfg(feature = "pcsc")]
+fn readers() -> Arc<dyn CardReaderFactory> {
+    Arc::new(teilhabe_terminal::adapters::pcsc::PcscReaders)
+}
+
+/// A build without PC/SC: numbers and codes only.
+#[cfg(not(feature = "pcsc"))]
+fn readers() -> Arc<dyn CardReaderFactory> {
+    Arc::new(app::reader_thread::NoReaders)
+}
+
+/// The record whose positive picture this is.
+fn shown_record(screen: &Screen) -> Option<teilhabe_terminal::domain::ids::RecordId> {
+    match &screen.page {
+        Page::Result(result) => result.record,
+        _ => None,
+    }
+}
+
+/// One line for standard output, and the record whose picture it is.
+type Line = (Vec<String>, Option<teilhabe_terminal::domain::ids::RecordId>);
+
+fn run_headless(arguments: &Arguments, config: Config) -> Result<(), Ended> {
+    #[cfg(feature = "sim")]
+    let die = arguments.die_after_commit;
+    #[cfg(not(feature = "sim"))]
+    let die = { let _ = arguments; false };
+    // Pictures are made on the application's thread and written by another: a slow reader at the other end of the pipe
+    // must never slow a tap.
+    let (out, lines) = sync_channel::<Line>(limits::INBOX);
+    let mut pictures = headless::Pictures::default();
+    let face = Face {
+        show: Box::new(move |at, screen| {
+            let record = shown_record(&screen);
+            if die && record.is_some() {
+                std::process::abort();
+            }
+            let _ = out.send((pictures.lines(at, &screen), record));
+        }),
+        chime: Box::new(|_| {}),
+    };
+    let running = start(config, face)?;
+    let sender = running.sender();
+    let writer = spawn("pictures", move || {
+        for (lines, record) in lines {
+            for line in lines {
+                if headless::write_line(std::io::stdout().lock(), &line).is_err() {
+                    tracing::warn!("nobody reads the pictures any more");
+                    return;
+                }
+            }
+            if let Some(record) = record {
+                let _ = sender.send(FaceInput::Shown(record));
+            }
+        }
+    })?;
+    let sender = running.sender();
+    spawn("commands", move || read_commands(&sender))?;
+    let ended = running.join();
+    let _ = writer.join();
+    if ended { Ok(()) } else { Err(Ended { code: NO_JOURNAL, error: anyhow::anyhow!("the terminal ended unexpectedly") }) }
+}
+
+fn read_commands(sender: &FaceSender) {
+    let refused = |line: String| {
+        let _ = headless::write_line(std::io::stdout().lock(), &line);
+    };
+    let read = headless::read_commands(
+        std::io::stdin().lock(),
+        |command| {
+            let _ = sender.send(FaceInput::Command(command));
+        },
+        refused,
+    );
+    if let Err(error) = read {
+        tracing::warn!(%error, "commands can no longer be read");
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Ended> {
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(|error| Ended { code: NO_JOURNAL, error: error.into() })
+}

@@ -1,5 +1,246 @@
-//! Level 4: threads, channels, order.
+//! Level 4: threads, channels, order. [`start`] joins journal, reader, machine and accounts; what is outside comes in
+//! through [`Parts`].
 
 pub mod config;
+pub mod driver;
+mod enrol;
+mod forwarder;
+mod journal_thread;
 pub mod limits;
+mod link;
+mod moment;
+pub mod reader_thread;
+mod seal;
+mod shared;
+mod sign_on;
 pub mod telemetry;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::{Arc, RwLock, atomic::AtomicU64},
+    thread::{Builder, JoinHandle},
+};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc,
+    task::LocalSet,
+};
+use tracing::{error, info, warn};
+
+use self::{
+    config::Config,
+    driver::{Driver, Face, FaceInput},
+    journal_thread::{JournalDesk, JournalGone},
+    moment::Moments,
+    reader_thread::ReaderDesk,
+    shared::Shared,
+};
+use crate::{
+    adapters::sqlite::{Journal, JournalError},
+    card::trust::Trust,
+    ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, SecretStore},
+    profile::ProfileCatalog,
+    terminal::{
+        Setup, Terminal,
+        input::{Input, StartState},
+    },
+};
+
+/// Everything outside that the terminal stands on.
+pub struct Parts {
+    /// The configuration in force.
+    pub config: Config,
+    /// The open journal.
+    pub journal: Journal,
+    /// Small secrets.
+    pub secrets: Box<dyn SecretStore>,
+    /// PINs.
+    pub pins: Arc<dyn PinHash>,
+    /// Readers.
+    pub readers: Arc<dyn CardReaderFactory>,
+    /// Profiles of readers and cards.
+    pub profiles: ProfileCatalog,
+    /// Ways to central accounts; told the time floor in unix seconds.
+    pub central: Box<dyn FnOnce(Arc<AtomicU64>) -> Box<dyn CentralAccounts> + Send>,
+    /// Clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Pictures and sounds.
+    pub face: Face,
+}
+
+/// A terminal that runs on threads of its own.
+pub struct Running {
+    faces: mpsc::Sender<FaceInput>,
+    thread: JoinHandle<()>,
+}
+
+/// Says something to a running terminal, from any thread.
+#[derive(Clone)]
+pub struct FaceSender(mpsc::Sender<FaceInput>);
+
+impl FaceSender {
+    /// Never waits. `false`: the terminal is gone, or so many touches wait that nobody means this one.
+    #[must_use]
+    pub fn try_send(&self, said: FaceInput) -> bool {
+        self.0.try_send(said).is_ok()
+    }
+
+    /// Waits for a place in the line; for faces that speak in order and lose nothing. `false`: the terminal is gone.
+    #[must_use]
+    pub fn send(&self, said: FaceInput) -> bool {
+        self.0.blocking_send(said).is_ok()
+    }
+}
+
+impl Running {
+    /// A way to talk to it.
+    #[must_use]
+    pub fn sender(&self) -> FaceSender {
+        FaceSender(self.faces.clone())
+    }
+
+    /// Waits until it has stopped in order. `false` if it ended otherwise.
+    #[must_use]
+    pub fn join(self) -> bool {
+        drop(self.faces);
+        self.thread.join().is_ok()
+    }
+}
+
+/// Starts the terminal. It runs until the machine wants to stop.
+///
+/// # Errors
+/// If the system gives no thread.
+pub fn start(parts: Parts) -> std::io::Result<Running> {
+    let (faces, said) = mpsc::channel(limits::INBOX);
+    let thread = Builder::new().name("app".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => {
+                LocalSet::new().block_on(&runtime, async move {
+                    if run(parts, said).await.is_err() {
+                        error!("the journal's thread ended before the terminal did");
+                    }
+                });
+                // A connection that hangs must not hold up the end; the outbox makes that harmless.
+                runtime.shutdown_timeout(limits::STOP);
+            }
+            Err(error) => error!(%error, "no runtime"),
+        }
+    })?;
+    Ok(Running { faces, thread })
+}
+
+async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<(), JournalGone> {
+    let Parts { config, journal, secrets, pins, readers, profiles, central, clock, entropy, face } = parts;
+    let (results, queue) = mpsc::unbounded_channel();
+    let (journal, journal_thread) = match JournalDesk::open(journal) {
+        Ok(opened) => opened,
+        Err(error) => {
+            error!(%error, "no thread for the journal");
+            return Err(JournalGone);
+        }
+    };
+    let floor = journal.run(|journal| journal.time_floor()).await?;
+    let floor = floor.ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH);
+    let floor_s = Arc::new(AtomicU64::new(u64::try_from(floor.as_second()).unwrap_or(0)));
+    let simulated = readers.simulated();
+    let trust = Arc::new(RwLock::new(Arc::new(Trust::default())));
+    let shared = Rc::new(Shared {
+        results,
+        journal,
+        clock,
+        entropy,
+        moments: RefCell::new(Moments::new(floor)),
+        floor_s: Arc::clone(&floor_s),
+        links: RefCell::default(),
+        trust: Arc::clone(&trust),
+        secrets: RefCell::new(secrets),
+        pins,
+        central: central(floor_s),
+        stopped: Cell::new(false),
+    });
+    let reader = ReaderDesk::start(readers, profiles, trust, &shared);
+    let terminal = Terminal::new(Setup {
+        place: config.place,
+        sign_on: config.sign_on,
+        preset: config.offer.clone(),
+        language: config.language.clone(),
+        simulated_reader: simulated,
+    });
+    restore(&shared).await?;
+    let housekeeping = tokio::task::spawn_local(keep_house(Rc::clone(&shared)));
+    let driver = Driver::new(terminal, Rc::clone(&shared), reader, face);
+    let reader = driver.run(queue, said).await;
+    housekeeping.abort();
+    reader.stop();
+    // Requests in flight end or run out with the runtime; then the last desk is dropped and the journal closes.
+    drop(shared);
+    info!("stopped");
+    drop(journal_thread);
+    Ok(())
+}
+
+/// Takes up what the journal holds: accounts first, then the state of the day.
+async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
+    let enrolments = shared.journal.run(|journal| journal.enrolments()).await?;
+    let enrolments = enrolments.unwrap_or_else(|error| {
+        error!(%error, "enrolments could not be read");
+        Vec::new()
+    });
+    for entry in enrolments {
+        let account = entry.enrolment.account.clone();
+        let stored = shared.journal.run(move |journal| Ok::<_, JournalError>((journal.documents(&account)?, journal.beacon(&account)?)));
+        let (documents, beacon) = stored.await?.unwrap_or_else(|error| {
+            error!(%error, "documents could not be read");
+            (Vec::new(), None)
+        });
+        let kept: Vec<_> = documents.into_iter().map(|d| KeptDocument { name: d.name, parts: d.parts }).collect();
+        let beacon = beacon.map_or([0; 16], |(beacon, _)| beacon);
+        match enrol::connect(shared, entry, &kept, beacon) {
+            Ok(link) => enrol::start(shared, link),
+            Err(code) => error!(code, "an account cannot be used"),
+        }
+    }
+    let today = shared.moments.borrow_mut().at(&*shared.clock).today;
+    let state = shared.journal.run(move |journal| {
+        let mut never_shown = Vec::new();
+        for record in journal.never_shown()? {
+            never_shown.extend(journal.row(record)?);
+        }
+        Ok::<_, JournalError>((journal.summary(today, limits::RECENT_ROWS)?, never_shown, journal.notices()?))
+    });
+    match state.await? {
+        Ok((summary, never_shown, notices)) => shared.post(Input::Started(Box::new(StartState {
+            never_shown: shared.rows(never_shown),
+            rows: shared.rows(summary.last),
+            today: summary.today,
+            waiting: shared.waiting(&summary.waiting),
+            later_refusals: summary.later_refusals,
+            notices: for_each_account(shared, notices),
+        }))),
+        Err(error) => {
+            error!(%error, "the journal could not be read");
+            shared.post(Input::Blocked(driver::blocked_by(&error)));
+        }
+    }
+    Ok(())
+}
+
+/// What has to be done now and then, and nobody waits for.
+async fn keep_house(shared: Rc<Shared>) {
+    let mut hour = tokio::time::interval(limits::PURGE_EVERY);
+    loop {
+        hour.tick().await;
+        let now = shared.moments.borrow_mut().at(&*shared.clock).floor;
+        match shared.journal.run(move |journal| journal.purge(now)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => warn!(%error, "nothing could be purged"),
+            Err(JournalGone) => return,
+        }
+    }
+}
