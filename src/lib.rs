@@ -15,6 +15,7 @@ pub mod card;
 pub mod cbor;
 pub mod domain;
 pub mod headless;
+pub mod installation;
 pub mod ports;
 pub mod profile;
 pub mod protocol;

@@ -4,11 +4,7 @@ use std::{
     io::Write,
     path::PathBuf,
     process::ExitCode,
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{SyncSender, sync_channel},
-    },
-    time::Duration,
+    sync::{Arc, mpsc::sync_channel},
 };
 
 use clap::{Parser, ValueEnum};
@@ -60,6 +56,9 @@ struct Arguments {
     /// Language of the interface: de, en
     #[arg(long)]
     lang: Option<String>,
+    /// With a window: also the JSON lines of the headless face on standard output
+    #[arg(long)]
+    lines: bool,
     /// Ends the program at once after the first commit, before its picture is shown: for trying what happens then
     #[cfg(feature = "sim")]
     #[arg(long, hide = true)]
@@ -206,7 +205,10 @@ fn run_headless(arguments: &Arguments, config: Config) -> Result<(), Ended> {
     #[cfg(feature = "sim")]
     let die = arguments.die_after_commit;
     #[cfg(not(feature = "sim"))]
-    let die = { let _ = arguments; false };
+    let die = {
+        let _ = arguments;
+        false
+    };
     // Pictures are made on the application's thread and written by another: a slow reader at the other end of the pipe
     // must never slow a tap.
     let (out, lines) = sync_channel::<Line>(limits::INBOX);
@@ -240,7 +242,11 @@ fn run_headless(arguments: &Arguments, config: Config) -> Result<(), Ended> {
     spawn("commands", move || read_commands(&sender))?;
     let ended = running.join();
     let _ = writer.join();
-    if ended { Ok(()) } else { Err(Ended { code: NO_JOURNAL, error: anyhow::anyhow!("the terminal ended unexpectedly") }) }
+    if ended {
+        Ok(())
+    } else {
+        Err(Ended { code: NO_JOURNAL, error: anyhow::anyhow!("the terminal ended unexpectedly") })
+    }
 }
 
 fn read_commands(sender: &FaceSender) {
@@ -262,4 +268,66 @@ fn read_commands(sender: &FaceSender) {
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Ended> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     thread.map_err(|error| Ended { code: NO_JOURNAL, error: error.into() })
+}
+
+#[cfg(feature = "gui")]
+mod window {
+    //! The face with a window: the event loop has the main thread, the terminal its own.
+
+    use teilhabe_terminal::ui;
+
+    use super::{Arguments, BAD_CONFIG, Config, Ended, Face, FaceInput, NO_JOURNAL, headless, shown_record, start};
+
+    fn ended(code: u8) -> impl Fn(ui::FaceError) -> Ended {
+        move |error| Ended { code, error: anyhow::Error::from(error).context("no window can be opened") }
+    }
+
+    pub(super) fn run(arguments: &Arguments, config: Config) -> Result<(), Ended> {
+        let options = ui::Options {
+            full_screen: config.full_screen,
+            pixels_per_mm: config.pixels_per_mm,
+            ..ui::Options::default()
+        };
+        let face = ui::Face::open(&options).map_err(ended(BAD_CONFIG))?;
+        let (sink, quit) = (face.sink(), face.sink());
+        let chimes = config.sound.then(ui::sound::Chimes::open);
+        let mut lines = arguments.lines.then(headless::Pictures::default);
+        #[cfg(feature = "sim")]
+        let die = arguments.die_after_commit;
+        #[cfg(not(feature = "sim"))]
+        let die = false;
+        let running = start(
+            config,
+            Face {
+                show: Box::new(move |at, screen| {
+                    if die && shown_record(&screen).is_some() {
+                        std::process::abort();
+                    }
+                    for line in lines.iter_mut().flat_map(|pictures| pictures.lines(at, &screen)) {
+                        let _ = headless::write_line(std::io::stdout().lock(), &line);
+                    }
+                    sink.show(screen);
+                }),
+                chime: Box::new(move |chime| {
+                    if let Some(chimes) = &chimes {
+                        chimes.play(chime);
+                    }
+                }),
+            },
+        )?;
+        let (commands, shown) = (running.sender(), running.sender());
+        // A button that finds the line full was mashed; nobody means that touch.
+        let command = move |command| drop(commands.try_send(FaceInput::Command(command)));
+        let shown = move |record| drop(shown.try_send(FaceInput::Shown(record)));
+        let waiter = super::spawn("end", move || {
+            let in_order = running.join();
+            quit.quit();
+            if !in_order {
+                tracing::error!("the terminal ended unexpectedly");
+            }
+        })?;
+        face.run(command, shown).map_err(ended(NO_JOURNAL))?;
+        let _ = waiter.join();
+        Ok(())
+    }
 }

@@ -3,23 +3,12 @@
 //! It never waits for an adapter: whatever takes time runs as a task of its own and comes back as an input. Everything
 //! runs on one thread, so there is one order of events.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeSet,
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
-use super::{
-    enrol::Enrolling,
-    forwarder,
-    reader_thread::ReaderDesk,
-    seal::Sealer,
-    shared::Shared,
-};
+use super::{enrol::Enrolling, forwarder, reader_thread::ReaderDesk, seal::Sealer, shared::Shared};
 use crate::{
     adapters::sqlite::{CommitError, Journal, JournalError, StandingQuery},
     card::{code, context::BookingContext},
@@ -214,7 +203,8 @@ impl Driver {
     ) {
         let refs = self.shared.link(&account).map_or_else(Vec::new, |link| {
             let keys = link.reference_keys.borrow();
-            keys.first().map_or_else(Vec::new, |key| identified.identities.iter().map(|i| card_ref(key, i)).collect::<Vec<_>>())
+            keys.first()
+                .map_or_else(Vec::new, |key| identified.identities.iter().map(|i| card_ref(key, i)).collect::<Vec<_>>())
         });
         let (shared, at, route) = (Rc::clone(&self.shared), at.clone(), identified.route);
         tokio::task::spawn_local(async move {
@@ -247,15 +237,19 @@ impl Driver {
     /// Verified on this thread: a code costs a few signatures, less than a trip to another thread is worth.
     fn decode_code(&self, at: &At, tap: TapId, text: &str, challenge: Option<&str>) {
         let trust = self.shared.trust.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let failed = |failure| Input::CodeFailed { tap, failure };
+        let failed = move |failure| Input::CodeFailed { tap, failure };
         match code::decode(text, &trust, at.floor, challenge) {
             Err(error) => self.shared.post(failed(error.failure())),
-            Ok((identified, evidence, mark)) => {
-                let done = Input::CodeIdentified { tap, identified: Box::new(identified), evidence: Box::new(evidence) };
-                let Some(mark) = mark else { return self.shared.post(done) };
+            Ok(code::Decoded { identified, evidence, replay }) => {
+                let done =
+                    Input::CodeIdentified { tap, identified: Box::new(identified), evidence: Box::new(evidence) };
+                let Some(mark) = replay else { return self.shared.post(done) };
                 let shared = Rc::clone(&self.shared);
                 tokio::task::spawn_local(async move {
-                    let fresh = shared.journal.run(move |journal| journal.use_code(&mark.key, mark.until)).await;
+                    let fresh = shared
+                        .journal
+                        .run(move |journal| journal.use_code(&[&mark.cti[..], &mark.jti[..]].concat(), mark.until))
+                        .await;
                     match fresh {
                         Ok(Ok(true)) => shared.post(done),
                         Ok(Ok(false)) => shared.post(failed(ReadFailure::CodeReplayed)),
@@ -269,7 +263,7 @@ impl Driver {
 
     fn commit(&self, record: Record) {
         let (id, account) = (record.id, record.account.clone());
-        let refused = |blocked| Input::CommitFailed { record: id, blocked };
+        let refused = move |blocked| Input::CommitFailed { record: id, blocked };
         let sealer = self.shared.link(&account).and_then(|link| Sealer::of(&link));
         let Some(sealer) = sealer else {
             warn!(record = %id, "no keys of the account yet; nothing can be sealed to it");
@@ -344,4 +338,3 @@ pub fn blocked_by(error: &JournalError) -> BlockedBy {
         _ => BlockedBy::JournalDamaged,
     }
 }
-

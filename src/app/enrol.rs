@@ -112,7 +112,8 @@ async fn take(shared: &Rc<Shared>, enrolled: Enrolled, documents: Vec<SignedDocu
         let pins = Arc::clone(&shared.pins);
         let hash = tokio::task::spawn_blocking(move || pins.hash(&pin)).await;
         let Ok(Ok(hash)) = hash else { return shared.post(failed("pin_not_kept")) };
-        let kept = shared.journal.run(move |journal| journal.put_operator(&administrator(), Role::Administrator, &hash)).await;
+        let kept =
+            shared.journal.run(move |journal| journal.put_operator(&administrator(), Role::Administrator, &hash)).await;
         if !matches!(kept, Ok(Ok(()))) {
             return shared.post(failed("pin_not_kept"));
         }
@@ -154,7 +155,8 @@ pub fn connect(
     let (central, documents) = shared.central.connect(&enrolled, &key, kept)?;
     let mut taken = super::link::Documents::default();
     documents.into_iter().for_each(|document| taken.take(document));
-    let reference = shared.secrets.borrow().get(&super::shared::reference_key_name(enrolled.enrolment.account.as_str()));
+    let reference =
+        shared.secrets.borrow().get(&super::shared::reference_key_name(enrolled.enrolment.account.as_str()));
     Ok(Link {
         enrolled: RefCell::new(enrolled),
         signing: Arc::new(signing),

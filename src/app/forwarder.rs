@@ -381,24 +381,18 @@ async fn put_off(shared: &Shared, due: &[Payload], not_before: Timestamp, why: &
 
 /// Settles what the receipts name, in slices, so that a tap never waits long for the writer. What they do not name was
 /// not answered and goes again.
-async fn settle(
-    shared: &Rc<Shared>,
-    link: &Link,
-    sent: &[Payload],
-    receipts: Vec<Receipt>,
-) -> Result<(), JournalGone> {
+async fn settle(shared: &Rc<Shared>, link: &Link, sent: &[Payload], receipts: Vec<Receipt>) -> Result<(), JournalGone> {
     let account = link.account();
     let now = shared.clock.wall();
-    let unanswered: Vec<Payload> =
-        sent.iter().filter(|p| !receipts.iter().any(|r| r.record == p.record && r.digest == p.digest)).cloned().collect();
-    let deferred: Vec<Payload> = sent
+    let unanswered: Vec<Payload> = sent
         .iter()
-        .filter(|p| receipts.iter().any(|r| r.record == p.record && r.outcome == Outcome::Deferred))
+        .filter(|p| !receipts.iter().any(|r| r.record == p.record && r.digest == p.digest))
         .cloned()
         .collect();
+    let later = now + limits::DEFERRED;
     for slice in receipts.chunks(limits::SETTLE_SLICE) {
         let (account, slice) = (account.clone(), slice.to_vec());
-        if let Err(error) = shared.journal.run(move |journal| journal.settle(&account, &slice, now, today)).await? {
+        if let Err(error) = shared.journal.run(move |journal| journal.settle(&account, &slice, now, later)).await? {
             warn!(%error, "receipts could not be settled; the records go again and the account answers the same");
         }
     }
@@ -412,12 +406,8 @@ async fn settle(
             shared.post(Input::Judged { record: receipt.record, outcome: receipt.outcome.clone() });
         }
     }
-    let later = now + Duration::from_secs(60);
     if !unanswered.is_empty() {
         put_off(shared, &unanswered, later, &Unsettled::Unknown { code: "not_in_receipt" }).await?;
-    }
-    if !deferred.is_empty() {
-        put_off(shared, &deferred, later, &Unsettled::Unknown { code: "deferred" }).await?;
     }
     shared.publish_outbox().await
 }

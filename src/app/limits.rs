@@ -52,3 +52,25 @@ pub const CONFIG_BYTES: u64 = 64 * 1024;
 
 /// Rows that are kept at hand for the face: five are shown, the rest fills up when one is taken back.
 pub const RECENT_ROWS: u32 = 8;
+
+/// One wait for readers and cards; bounded so that hot-plug works where PC/SC does not tell of it, and so that a lost
+/// cancel costs no more (architecture, 9).
+pub const READER_WAIT: Duration = Duration::from_millis(500);
+
+/// Between two attempts to reach the smart-card service; back well within five seconds of its return.
+pub const READER_RETRY: Duration = Duration::from_secs(1);
+
+/// A call into PC/SC that takes longer has hung: the thread is given up (faults, 15).
+pub const READER_STUCK: Duration = Duration::from_secs(8);
+
+/// How often the watchdog looks.
+pub const READER_WATCH: Duration = Duration::from_millis(500);
+
+/// How long a card's transaction is held for the machine's verdict, which takes one read of the journal.
+pub const VERDICT: Duration = Duration::from_secs(5);
+
+/// An operator who does nothing is signed off, where operators sign on (user-interface, A2).
+pub const LOCK_AFTER: Duration = Duration::from_secs(600);
+
+/// A record the account could not decide, or did not name in its receipt, goes again after this time.
+pub const DEFERRED: Duration = Duration::from_secs(60);

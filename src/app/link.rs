@@ -18,8 +18,11 @@ use crate::{
         ids::AccountId,
         offer::Catalogue,
     },
-    ports::{CentralAccount, Enrolled},
-    protocol::{jws::SigningKey, seal::SealingKey},
+    ports::{CentralAccount, Enrolled, KeptDocument},
+    protocol::{
+        jws::{PublicKey, SigningKey},
+        seal::SealingKey,
+    },
     terminal::input::AccountView,
 };
 
@@ -38,8 +41,8 @@ pub struct Documents {
     pub deny_list: Option<DenyList>,
     /// How to talk to readers and cards.
     pub profiles: Option<ProfileBundle>,
-    /// The keys document itself: whoever verifies begins with it.
-    pub keys: Option<SignedDocument>,
+    /// The signed texts of all but the card list, for whoever verifies after a new connection.
+    pub kept: Vec<KeptDocument>,
     /// What records are sealed to.
     pub sealing: Option<Arc<SealingKey>>,
 }
@@ -55,11 +58,14 @@ impl Documents {
     pub fn take(&mut self, document: SignedDocument) {
         self.seqs.retain(|(name, _)| *name != document.name);
         self.seqs.push((document.name, document.seq));
-        if document.name == DocumentName::Keys {
-            self.keys = Some(document.clone());
+        if document.name != DocumentName::CardList {
+            self.kept.retain(|kept| kept.name != document.name);
+            self.kept.push(KeptDocument { name: document.name, parts: document.parts });
         }
         match document.content {
-            DocumentContent::Keys(keys) => self.sealing = sealing_key(&keys.sealing_key).map(Arc::new),
+            DocumentContent::Keys(keys) => {
+                self.sealing = PublicKey::from_sec1(&keys.sealing_key).ok().map(|key| Arc::new(SealingKey::from(key)))
+            }
             DocumentContent::Descriptor(descriptor) => self.descriptor = Some(descriptor),
             DocumentContent::Catalogue(catalogue) => self.catalogue = Some(catalogue),
             DocumentContent::TrustList(list) => self.trust_list = Some(list),
@@ -103,9 +109,8 @@ impl Link {
     #[must_use]
     pub fn trusted(&self) -> Option<AccountTrust> {
         let documents = self.documents.borrow();
-        let terminal = self.enrolled.borrow().enrolment.terminal.clone();
         let descriptor = documents.descriptor.as_ref()?;
-        Some(AccountTrust::new(descriptor, terminal, documents.trust_list.as_ref(), documents.deny_list.as_ref()))
+        Some(AccountTrust::new(descriptor, documents.trust_list.as_ref(), documents.deny_list.as_ref()))
     }
 
     /// What decisions need; nothing before the descriptor is there.

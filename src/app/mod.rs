@@ -17,16 +17,14 @@ pub mod telemetry;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
     sync::{Arc, RwLock, atomic::AtomicU64},
     thread::{Builder, JoinHandle},
 };
 
 use jiff::Timestamp;
-use tokio::{
-    sync::mpsc,
-    task::LocalSet,
-};
+use tokio::{sync::mpsc, task::LocalSet};
 use tracing::{error, info, warn};
 
 use self::{
@@ -34,12 +32,13 @@ use self::{
     driver::{Driver, Face, FaceInput},
     journal_thread::{JournalDesk, JournalGone},
     moment::Moments,
-    reader_thread::ReaderDesk,
+    reader_thread::{ReaderDesk, ReaderParts},
     shared::Shared,
 };
 use crate::{
     adapters::sqlite::{Journal, JournalError},
     card::trust::Trust,
+    domain::ids::{AccountId, OperatorId},
     ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, SecretStore},
     profile::ProfileCatalog,
     terminal::{
@@ -148,7 +147,6 @@ async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<(), Journa
     let floor = journal.run(|journal| journal.time_floor()).await?;
     let floor = floor.ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH);
     let floor_s = Arc::new(AtomicU64::new(u64::try_from(floor.as_second()).unwrap_or(0)));
-    let simulated = readers.simulated();
     let trust = Arc::new(RwLock::new(Arc::new(Trust::default())));
     let shared = Rc::new(Shared {
         results,
@@ -164,13 +162,21 @@ async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<(), Journa
         central: central(floor_s),
         stopped: Cell::new(false),
     });
-    let reader = ReaderDesk::start(readers, profiles, trust, &shared);
+    let reader = ReaderDesk::start(ReaderParts {
+        factory: readers,
+        profiles,
+        trust,
+        clock: Arc::clone(&shared.clock),
+        entropy: Arc::clone(&shared.entropy),
+        floor_s: Arc::clone(&shared.floor_s),
+        posts: shared.results.clone(),
+    });
     let terminal = Terminal::new(Setup {
         place: config.place,
         sign_on: config.sign_on,
         preset: config.offer.clone(),
         language: config.language.clone(),
-        simulated_reader: simulated,
+        lock_after: config.sign_on.then_some(limits::LOCK_AFTER),
     });
     restore(&shared).await?;
     let housekeeping = tokio::task::spawn_local(keep_house(Rc::clone(&shared)));
@@ -194,7 +200,9 @@ async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
     });
     for entry in enrolments {
         let account = entry.enrolment.account.clone();
-        let stored = shared.journal.run(move |journal| Ok::<_, JournalError>((journal.documents(&account)?, journal.beacon(&account)?)));
+        let stored = shared
+            .journal
+            .run(move |journal| Ok::<_, JournalError>((journal.documents(&account)?, journal.beacon(&account)?)));
         let (documents, beacon) = stored.await?.unwrap_or_else(|error| {
             error!(%error, "documents could not be read");
             (Vec::new(), None)
@@ -229,6 +237,15 @@ async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
         }
     }
     Ok(())
+}
+
+/// Notices are confirmed per operator; each account asks by its own version.
+fn for_each_account(shared: &Shared, notices: BTreeMap<OperatorId, u32>) -> BTreeMap<(AccountId, OperatorId), u32> {
+    let accounts: Vec<AccountId> = shared.links.borrow().iter().map(|link| link.account()).collect();
+    let pairs = notices.into_iter().flat_map(|(operator, version)| {
+        accounts.iter().map(move |account| ((account.clone(), operator.clone()), version)).collect::<Vec<_>>()
+    });
+    pairs.collect()
 }
 
 /// What has to be done now and then, and nobody waits for.

@@ -176,7 +176,10 @@ mod tests {
         assert!(moments.heard(&clock, "2026-11-22T11:20:00Z".parse().unwrap()).is_some());
         assert!(!moments.at(&clock).clock.trusted);
         clock.set("2026-11-22T11:20:01Z");
-        assert!(moments.heard(&clock, "2026-11-22T11:20:01Z".parse().unwrap()).is_none(), "a second is not worth a write");
+        assert!(
+            moments.heard(&clock, "2026-11-22T11:20:01Z".parse().unwrap()).is_none(),
+            "a second is not worth a write"
+        );
         assert!(moments.at(&clock).clock.trusted);
     }
 }

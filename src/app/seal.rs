@@ -10,7 +10,7 @@ use crate::{
     },
     protocol::{
         jws::SigningKey,
-        record::{self, RecordError},
+        record::{self, FreezeError},
         seal::SealingKey,
     },
 };
@@ -37,8 +37,8 @@ impl Sealer {
     /// Makes the bytes that will be resent for ever.
     ///
     /// # Errors
-    /// [`RecordError`] if the record cannot be expressed; nothing is committed then.
-    pub fn freeze(&self, record: &Record, seq: u64, prev: Digest) -> Result<Frozen, RecordError> {
+    /// [`FreezeError`] if the record cannot be expressed; nothing is committed then.
+    pub fn freeze(&self, record: &Record, seq: u64, prev: Digest) -> Result<Frozen, FreezeError> {
         record::freeze(record, &self.enrolment, seq, prev, &self.signing, &self.sealing)
     }
 }

@@ -77,7 +77,10 @@ impl Shared {
     /// An account told its time.
     pub fn heard_time(self: &Rc<Self>, server: Timestamp) {
         let risen = self.moments.borrow_mut().heard(&*self.clock, server);
-        self.floor_s.store(u64::try_from(server.as_second()).unwrap_or(0).max(self.floor_s.load(Ordering::Relaxed)), Ordering::Relaxed);
+        self.floor_s.store(
+            u64::try_from(server.as_second()).unwrap_or(0).max(self.floor_s.load(Ordering::Relaxed)),
+            Ordering::Relaxed,
+        );
         if let Some(floor) = risen {
             let shared = Rc::clone(self);
             tokio::task::spawn_local(async move {
@@ -120,7 +123,10 @@ impl Shared {
     #[must_use]
     pub fn waiting(&self, waiting: &WaitingRecords) -> Waiting {
         let age = |made: Timestamp| (self.clock.wall().as_second() - made.as_second()).max(0);
-        Waiting { records: waiting.records, oldest_s: waiting.oldest.map(|made| u32::try_from(age(made)).unwrap_or(u32::MAX)) }
+        Waiting {
+            records: waiting.records,
+            oldest_s: waiting.oldest.map(|made| u32::try_from(age(made)).unwrap_or(u32::MAX)),
+        }
     }
 
     /// Rows for an open list.
@@ -136,10 +142,12 @@ impl Shared {
     #[must_use]
     pub fn rows(&self, rows: Vec<BookingRow>) -> Vec<Row> {
         let (moments, now) = (self.moments.borrow(), self.clock.wall());
-        let seconds_until = |at: Timestamp| u32::try_from((at.as_second() - now.as_second()).max(0)).unwrap_or(u32::MAX);
+        let seconds_until =
+            |at: Timestamp| u32::try_from((at.as_second() - now.as_second()).max(0)).unwrap_or(u32::MAX);
         rows.into_iter()
             .map(|row| Row {
                 record: row.record,
+                account: row.account,
                 tapped_at: row.tapped_at,
                 minute_of_day: moments.minute_of_day(row.tapped_at),
                 service_date: row.service_date,
@@ -190,10 +198,16 @@ impl Shared {
         let mut enrolled = link.enrolled.borrow().clone();
         enrolled.chain = chain;
         let kept = enrolled.clone();
-        match self.journal.run(move |journal| journal.renew_chain(&kept.enrolment.account, &kept.chain, &kept.key_name)).await? {
+        match self
+            .journal
+            .run(move |journal| journal.renew_chain(&kept.enrolment.account, &kept.chain, &kept.key_name))
+            .await?
+        {
             Ok(()) => {
                 let key = self.secrets.borrow().get(&enrolled.key_name);
-                let central = key.ok_or("key_missing").and_then(|key| self.central.connect(&enrolled, &key, &link.documents.borrow().kept()));
+                let central = key
+                    .ok_or("key_missing")
+                    .and_then(|key| self.central.connect(&enrolled, &key, &link.documents.borrow().kept));
                 match central {
                     Ok((central, _)) => {
                         *link.central.borrow_mut() = central;

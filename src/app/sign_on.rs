@@ -42,7 +42,10 @@ pub fn check(shared: &Rc<Shared>, operator: String, pin: String) {
         if right {
             shared.post(Input::SignedIn { operator: known.name });
         } else {
-            shared.post(Input::SignInFailed { tries_left: if locked { 0 } else { TRIES - wrong % TRIES }, locked_s: locked.then_some(LOCK_S) });
+            shared.post(Input::SignInFailed {
+                tries_left: if locked { 0 } else { TRIES - wrong % TRIES },
+                locked_s: locked.then_some(LOCK_S),
+            });
         }
     });
 }

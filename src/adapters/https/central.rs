@@ -11,7 +11,6 @@ use crate::{
     domain::{
         delivery::{Payload, Receipt, Unsettled},
         documents::{AccountDescriptor, Control, DocumentName, ReferenceKey, SignedDocument, TrustList},
-        ids::RecordId,
         record::Enrolment,
     },
     ports::{Answering, CentralAccount, Heard, KeptDocument},

@@ -1,1 +1,124 @@
-//! Readers through PC/SC: the port `CardReader`.
+//! The real reader: PC/SC through pcsc-lite, Windows or macOS. Watches, connects, forwards bytes; knows nothing of cards.
+//!
+//! Cards and transactions are always left with a disposition said aloud. The crate's own `Drop` would reset a card,
+//! which sends a phone's user back to the start.
+
+mod canceller;
+mod channel;
+mod error;
+mod features;
+mod watch;
+
+use std::{ffi::CString, sync::Arc, time::Duration};
+
+use pcsc::{Context, Protocols, Scope, ShareMode};
+
+use self::{
+    canceller::{Doorbell, PcscCanceller},
+    channel::{ANSWER_BUFFER, PcscChannel},
+    error::{call, channel_error, reader_error},
+    watch::Watch,
+};
+use crate::ports::{
+    CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, ReaderError, ReaderEvent, SlotName,
+};
+
+/// The machine's readers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PcscReaders;
+
+impl CardReaderFactory for PcscReaders {
+    fn open(&self) -> Result<Box<dyn CardReader>, ReaderError> {
+        Ok(Box::new(PcscReader::establish()?))
+    }
+
+    fn simulated(&self) -> bool {
+        false
+    }
+}
+
+/// One context; lives on one thread.
+struct PcscReader {
+    context: Context,
+    watch: Watch,
+    doorbell: Arc<Doorbell>,
+    connected: Option<Connected>,
+    answer: Box<[u8]>,
+}
+
+/// The card of the last transaction. Its transaction borrows it, so it is left at the next call.
+struct Connected {
+    card: pcsc::Card,
+    reader: CString,
+}
+
+impl PcscReader {
+    #[expect(clippy::disallowed_methods, reason = "the one context of a reader thread is made here")]
+    fn establish() -> Result<Self, ReaderError> {
+        let context = call(|| Context::establish(Scope::User)).map_err(reader_error)?;
+        Ok(Self {
+            context,
+            watch: Watch::new(),
+            doorbell: Arc::default(),
+            connected: None,
+            answer: vec![0; ANSWER_BUFFER].into_boxed_slice(),
+        })
+    }
+
+    /// Leaves the card of the last transaction as that transaction's end left it.
+    fn leave(&mut self) {
+        if let Some(Connected { card, .. }) = self.connected.take() {
+            leave(card);
+        }
+    }
+}
+
+fn leave(card: pcsc::Card) {
+    if let Err((card, _)) = card.disconnect(pcsc::Disposition::LeaveCard) {
+        // Card, reader or service is gone; the crate's own attempt to reset the card fails in the same way.
+        drop(card);
+    }
+}
+
+impl Drop for PcscReader {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl CardReader for PcscReader {
+    fn wait(&mut self, limit: Duration) -> Result<Vec<ReaderEvent>, ReaderError> {
+        self.leave();
+        // PC/SC loses a cancel that comes between two waits.
+        if self.doorbell.answer() {
+            return Err(ReaderError::Cancelled);
+        }
+        let outcome = self.watch.wait(&self.context, &self.doorbell, limit);
+        if outcome == Err(ReaderError::Cancelled) {
+            self.doorbell.answer();
+        }
+        outcome
+    }
+
+    fn connect(&mut self, slot: &SlotName) -> Result<Box<dyn CardChannel + '_>, ChannelError> {
+        self.leave();
+        let reader = watch::find(&self.context, slot).ok_or(ChannelError::ReaderGone)?;
+        let card = call(|| self.context.connect(&reader, ShareMode::Shared, Protocols::ANY)).map_err(channel_error)?;
+        let Connected { card, reader } = self.connected.insert(Connected { card, reader });
+        Ok(Box::new(PcscChannel::begin(card, &self.context, reader, &mut self.answer)?))
+    }
+
+    fn usb_ids(&mut self, slot: &SlotName) -> Option<(u16, u16)> {
+        self.leave();
+        let reader = watch::find(&self.context, slot)?;
+        // Direct: the reader is asked, no card need lie there.
+        let reader = call(|| self.context.connect(&reader, ShareMode::Direct, Protocols::UNDEFINED)).ok()?;
+        let ids = features::usb_ids(&reader);
+        leave(reader);
+        ids
+    }
+
+    fn canceller(&self) -> Box<dyn CancelWait> {
+        Box::new(PcscCanceller { context: self.context.clone(), doorbell: Arc::clone(&self.doorbell) })
+    }
+}
