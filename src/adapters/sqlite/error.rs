@@ -144,3 +144,34 @@ pub enum CommitRefusal {
     #[error("the frozen bytes do not have their digest")]
     BadDigest,
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_sqlite_says_becomes_what_must_be_done() {
+        let disk = |code: i32| JournalError::Disk { code: format!("sqlite {code}") };
+        let cases = [
+            (ffi::SQLITE_FULL, JournalError::Full),
+            (ffi::SQLITE_READONLY, JournalError::ReadOnly),
+            (ffi::SQLITE_CANTOPEN, JournalError::ReadOnly),
+            (ffi::SQLITE_BUSY, JournalError::Busy),
+            (ffi::SQLITE_IOERR_FSYNC, disk(ffi::SQLITE_IOERR_FSYNC)),
+            (ffi::SQLITE_IOERR_WRITE, disk(ffi::SQLITE_IOERR_WRITE)),
+        ];
+        for (code, expected) in cases {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(JournalError::from(error), expected);
+        }
+        for code in [ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_CONSTRAINT_CHECK] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert!(matches!(JournalError::from(error), JournalError::Damaged { .. }), "{code}");
+        }
+        assert!(matches!(JournalError::from(rusqlite::Error::QueryReturnedNoRows), JournalError::Damaged { .. }));
+        assert_eq!(JournalError::from(io::Error::from(io::ErrorKind::StorageFull)), JournalError::Full);
+        assert_eq!(JournalError::from(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)), JournalError::ReadOnly);
+    }
+}

@@ -173,6 +173,18 @@ impl Journal {
         self.witness.one_slot_bad
     }
 
+    /// Sets the most bytes the database may take, rounded down to pages, so that it never takes the last room on a disk
+    /// that others need too. Beyond it commits fail with [`JournalError::Full`].
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn limit_size(&mut self, bytes: u64) -> Result<(), JournalError> {
+        self.sound()?;
+        let pages = bytes / schema::PAGE;
+        self.connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+        Ok(())
+    }
+
     /// Moves the write-ahead log into the database and empties it. To be called when idle.
     ///
     /// # Errors
@@ -279,4 +291,57 @@ fn meta(connection: &Connection, name: &str) -> Result<i64, JournalError> {
         .query_row([name], |row| row.get(0))
         .optional()?;
     value.ok_or_else(|| JournalError::damaged(format!("meta has no {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    /// Fault 26, inside the making of a journal: whatever lies there was never committed to.
+    #[test]
+    fn an_interrupted_making_is_made_again() {
+        for remains in [None, Some(&b""[..]), Some(&[0x5a; 9000][..])] {
+            let directory = tempfile::tempdir().unwrap();
+            let folder = Folder::hold(directory.path()).unwrap();
+            Witness::create(&folder.witness(), key_check(&KEY)).unwrap();
+            if let Some(bytes) = remains {
+                std::fs::write(folder.database(), bytes).unwrap();
+                std::fs::write(folder.write_ahead_log(), bytes).unwrap();
+            }
+            drop(folder);
+            assert!(Journal::open(directory.path(), &KEY).unwrap().created());
+            assert!(!Journal::open(directory.path(), &KEY).unwrap().created());
+        }
+    }
+
+    /// Fault 26, inside a migration: the schema is a whole old or a whole new one.
+    #[test]
+    fn a_migration_that_was_not_committed_leaves_no_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let mut connection = schema::connect(&path, &KEY, true).unwrap();
+        schema::configure(&connection).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE; CREATE TABLE half (a); PRAGMA user_version = 1;").unwrap();
+        drop(connection);
+        connection = schema::connect(&path, &KEY, false).unwrap();
+        assert_eq!(schema::version(&connection), Ok(0));
+        schema::migrate(&mut connection).unwrap();
+        assert_eq!(schema::version(&connection), Ok(schema::VERSION));
+        schema::migrate(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn a_newer_schema_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(directory.path(), &KEY).unwrap();
+        journal.connection.pragma_update(None, "user_version", schema::VERSION + 1).unwrap();
+        journal.checkpoint().unwrap();
+        drop(journal);
+        let newer = JournalError::Schema { found: schema::VERSION + 1, known: schema::VERSION };
+        for _ in 0..2 {
+            assert_eq!(Journal::open(directory.path(), &KEY).unwrap_err(), newer);
+        }
+    }
 }

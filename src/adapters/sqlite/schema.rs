@@ -13,6 +13,9 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
 /// The newest schema this program knows.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
+/// Bytes of a page: SQLCipher 4's own choice, which the pragma `page_size` does not tell.
+pub(super) const PAGE: u64 = 4096;
+
 /// Statements kept prepared: more than the journal has.
 const STATEMENTS: usize = 160;
 
