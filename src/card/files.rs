@@ -76,3 +76,31 @@ fn read(channel: &mut dyn CardChannel, p1: u8, p2: u8, le: u8, place: Place) -> 
         status => Err(CardError::Refused { step: Step::Read, status }),
     }
 }
+
+/// Reads `length` bytes of the current file from `offset` on, in chunks of what card and reader take.
+///
+/// # Errors
+/// [`CardError::Length`] if the file ends before, [`CardError::Refused`] and the like.
+pub fn read_exactly(
+    channel: &mut dyn CardChannel,
+    offset: u16,
+    length: u16,
+    chunk: u16,
+    max_le: u16,
+) -> Result<Vec<u8>, CardError> {
+    let place = Place::OtherData;
+    let chunk = u8::try_from(chunk.min(max_le).max(1)).unwrap_or(u8::MAX);
+    let mut bytes = Vec::new();
+    while bytes.len() < usize::from(length) {
+        let missing = usize::from(length) - bytes.len();
+        let at = usize::from(offset) + bytes.len();
+        // Bit 15 of P1-P2 would make it a short file identifier.
+        let [high, low] = u16::try_from(at).ok().filter(|at| *at < 0x8000).ok_or(CardError::Size(place))?.to_be_bytes();
+        let part = read(channel, high, low, u8::try_from(missing).unwrap_or(u8::MAX).min(chunk), place)?;
+        if part.is_empty() || part.len() > missing {
+            return Err(CardError::Length(place));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
