@@ -7,7 +7,7 @@ use super::{
     apdu::CommandApdu,
     credential::Kind,
     error::{CardError, Place, ProofFault, Step},
-    exchange::{exchange, with_restarts},
+    exchange::{MAX_CARD_FAULTS, exchange, with_restarts},
     files,
     key::{PublicKey, Signature, SignatureFault},
     status::StatusWord,
@@ -140,7 +140,7 @@ pub fn identify(
     now: Timestamp,
 ) -> Result<Reading, CardError> {
     let mut seen = None;
-    with_restarts(|| identify_once(channel, max_le, trust, now, &mut seen))
+    with_restarts(MAX_CARD_FAULTS, || identify_once(channel, max_le, trust, now, &mut seen))
 }
 
 fn identify_once(
@@ -231,7 +231,7 @@ pub(super) fn authenticate(
     challenge: &[u8; 32],
 ) -> Result<Answer, CardError> {
     let mut first = true;
-    with_restarts(|| {
+    with_restarts(MAX_CARD_FAULTS, || {
         if !std::mem::take(&mut first) {
             select(channel)?;
             if read_signed(channel, SFI_CREDENTIAL, session.chunk)? != session.credential {

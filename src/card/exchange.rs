@@ -14,8 +14,8 @@ pub const MAX_COLLECTED: usize = 4096;
 
 /// How often a reading starts again from SELECT when another program reset the card.
 const MAX_RESETS: u8 = 3;
-/// How often it starts again when the card reports a fault of its own.
-const MAX_CARD_FAULTS: u8 = 1;
+/// How often the education card's dialogue starts again when the card reports a fault of its own.
+pub const MAX_CARD_FAULTS: u8 = 1;
 
 /// Sends a command and brings the whole answer. A bad status word is no error here.
 ///
@@ -65,17 +65,20 @@ fn transmit(channel: &mut dyn CardChannel, command: &CommandApdu) -> Result<Resp
 }
 
 /// Runs a dialogue from its SELECT on, and again from there where that may help: up to three times when another program
-/// reset the card, once when the card reports a fault of its own. Every dialogue here only reads or signs afresh, so a
-/// repeat changes nothing on the card but its counter.
+/// reset the card, `max_card_faults` times when the card reports a fault of its own. Every dialogue here only reads or signs
+/// afresh, so a repeat changes nothing on the card but its counter.
 ///
 /// # Errors
 /// The last error of the dialogue.
-pub fn with_restarts<T>(mut dialogue: impl FnMut() -> Result<T, CardError>) -> Result<T, CardError> {
+pub fn with_restarts<T>(
+    max_card_faults: u8,
+    mut dialogue: impl FnMut() -> Result<T, CardError>,
+) -> Result<T, CardError> {
     let (mut resets, mut faults) = (0, 0);
     loop {
         match dialogue() {
             Err(CardError::Channel(ChannelError::Reset)) if resets < MAX_RESETS => resets += 1,
-            Err(error) if error.is_card_fault() && faults < MAX_CARD_FAULTS => faults += 1,
+            Err(error) if error.is_card_fault() && faults < max_card_faults => faults += 1,
             result => return result,
         }
     }

@@ -1,6 +1,6 @@
 //! Level 2: how to talk to a card, given a byte pipe, and how to verify what it says.
 //!
-//! Two calls with a decision between them: [`identify`](bik1::identify) finds out who the card says it is and proves that
+//! Two calls with a decision between them: [`identify()`] finds out who the card says it is and proves that
 //! a district issued it; [`authenticate`] lets it sign one booking. There is no fallback between the two: a card that
 //! was identified and then did not sign has booked nothing.
 
@@ -10,13 +10,17 @@ pub mod code;
 pub mod context;
 pub mod cose;
 pub mod credential;
+mod desfire;
 mod error;
 pub mod evidence;
 mod exchange;
 mod files;
+mod identify;
 pub mod key;
 pub mod ndef;
 pub mod status;
+mod steps;
+mod storage;
 pub mod sun;
 pub mod tlv;
 pub mod trust;
@@ -24,6 +28,7 @@ mod verify;
 
 pub use context::BookingContext;
 pub use error::{Advice, CardError, CodeFault, ExchangeFault, HeaderFault, Place, ProofFault, Step};
+pub use identify::identify;
 pub use trust::{AccountTrust, Trust};
 
 use crate::{
@@ -47,6 +52,13 @@ pub enum Session {
     Unsigned,
     /// An education card or phone.
     Bik1(Box<bik1::Bik1Session>),
+    /// A message that only the account can check; it was fresh when it was read.
+    Sun {
+        /// Encrypted PICC data.
+        picc_data: [u8; 16],
+        /// Truncated CMAC.
+        cmac: [u8; 8],
+    },
 }
 
 /// Lets the card prove itself over one booking.
@@ -60,6 +72,7 @@ pub fn authenticate(
 ) -> Result<Evidence, CardError> {
     match session {
         Session::Unsigned => Ok(Evidence::None),
+        Session::Sun { picc_data, cmac } => Ok(Evidence::Sun { picc_data: picc_data.to_vec(), cmac: cmac.to_vec() }),
         Session::Bik1(session) => {
             let answer = bik1::authenticate(channel, session, &context.challenge())?;
             Ok(Evidence::Bik1(Box::new(session.evidence(answer, context.nonce, context.beacon))))

@@ -47,6 +47,12 @@ impl Pattern {
         self.0.is_match(text)
     }
 
+    /// What the first group of the first match holds.
+    #[must_use]
+    pub fn first_group<'t>(&self, text: &'t str) -> Option<&'t str> {
+        Some(self.0.captures(text)?.get(1)?.as_str())
+    }
+
     /// The expression.
     #[must_use]
     pub fn as_str(&self) -> &str {
