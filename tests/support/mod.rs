@@ -6,3 +6,4 @@ pub mod bik1;
 pub mod issuer;
 pub mod journal;
 pub mod transcript;
+pub mod wire;
