@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
         &["domain", "cbor", "protocol"],
         &["serde", "serde_json", "thiserror", "jiff", "uuid", "aws_lc_rs", "rustls", "data_encoding", "zeroize"],
     ),
-    ("profile", &["domain", "profile"], &["serde", "toml", "regex", "thiserror", "aws_lc_rs"]),
+    ("profile", &["domain", "profile"], &["serde", "toml", "regex", "thiserror", "aws_lc_rs", "data_encoding"]),
     (
         "card",
         &["domain", "cbor", "profile", "ports", "card"],

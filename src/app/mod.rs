@@ -9,6 +9,7 @@ mod journal_thread;
 pub mod limits;
 mod link;
 mod moment;
+pub mod profile_folder;
 pub mod reader_thread;
 mod seal;
 mod shared;

@@ -568,6 +568,12 @@ impl CardProfile {
         lowered.map_or(ceiling, |level| level.min(ceiling))
     }
 
+    /// How its identity is read; `None` if it is rejected.
+    #[must_use]
+    pub fn method(&self) -> Option<Method> {
+        self.identify.as_ref().map(|identify| identify.method)
+    }
+
     /// The profile is for a card that a phone plays.
     #[must_use]
     pub fn is_phone(&self) -> bool {

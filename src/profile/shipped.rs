@@ -12,16 +12,35 @@ macro_rules! shipped {
 
 shipped! {
     "readers":
+        "acr122u-old-fw"
         "acr122u"
         "acr1252u"
+        "acr1552u"
+        "cherry-st1144"
+        "cherry-tc1300"
+        "cyberjack-basis"
+        "cyberjack-standard"
         "generic-ccid"
+        "omnikey-5022"
+        "omnikey-5422"
+        "omnikey-5427ck"
+        "scl3711"
+        "twn4-ccid"
+        "utrust-3700f"
+        "utrust-4701f"
         "virtual-pcd";
     "cards":
+        "bik1-phone"
         "bik1"
+        "classic-uid"
+        "desfire-uid"
         "fallback-unknown"
+        "icode-uid"
+        "ntag424-sun"
         "reject-bank"
         "reject-egk"
         "reject-npa"
+        "reject-vdv-mtcos"
         "reject-vdv"
-        "reject-vdv-mtcos";
+        "ultralight-uid";
 }
