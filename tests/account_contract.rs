@@ -55,7 +55,9 @@ async fn claims_are_worth_what_their_evidence_proves() {
             tap.claim().amount = Cents::new(PRICE + 1).unwrap();
             till.prove(tap);
         }),
-        ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| tap.claim().amount = Cents::new(PRICE - 1).unwrap()),
+        ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
+            tap.claim().amount = Cents::new(PRICE - 1).unwrap()
+        }),
         ("number-03", "lunch", "rejected evidence_invalid", |_, tap| tap.claim().level = Level::PROVEN),
         ("number-03", "lunch-served", "rejected level_too_low", |_, _| {}),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| tap.sealed.evidence = Evidence::None),
@@ -67,7 +69,9 @@ async fn claims_are_worth_what_their_evidence_proves() {
         }),
         // Every field the card signed.
         ("lunch-03", "lunch", "rejected evidence_invalid", |till, tap| tap.part.id = fresh_id(till.now())),
-        ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| tap.claim().offer = OfferId::new("lunch-open").unwrap()),
+        ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
+            tap.claim().offer = OfferId::new("lunch-open").unwrap()
+        }),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
             let date = &mut tap.claim().service_date;
             *date = date.checked_sub(1.day()).unwrap();
@@ -482,8 +486,10 @@ async fn suspension_counts_from_its_hour() {
             let after = till.tap("lunch-02", "lunch");
             assert_eq!(till.redeem(&before).await, "booked");
             assert_eq!(till.redeem(&after).await, "rejected provider_not_approved");
-            let (status, body) =
-                bench.door(None).post("/v1/enrolments", &request(&bench.code("canteen-a", 5), &SigningKey::generate())).await;
+            let (status, body) = bench
+                .door(None)
+                .post("/v1/enrolments", &request(&bench.code("canteen-a", 5), &SigningKey::generate()))
+                .await;
             assert_eq!((status, code(&body).as_str()), (403, "provider_not_admitted"));
         })
     })
@@ -563,7 +569,10 @@ async fn bodies_are_strict_and_bounded() {
             let mut cut = gzip(b"{\"records\":[]}");
             cut.truncate(cut.len() - 4);
             assert_eq!(refused(&door, &coded, cut).await, malformed);
-            assert_eq!(refused(&door, &[("content-encoding", "br")], Vec::new()).await, answer(415, "unsupported_media"));
+            assert_eq!(
+                refused(&door, &[("content-encoding", "br")], Vec::new()).await,
+                answer(415, "unsupported_media")
+            );
             let (status, body) = door.send("POST", "/v1/records", &[("content-type", "text/html")], Vec::new()).await;
             assert_eq!((status, code(&body).as_str()), (415, "unsupported_media"));
 
@@ -592,7 +601,8 @@ async fn nobody_comes_in_without_a_code_or_a_certificate() {
             // A code counts once; who comes second stops the first until the office has looked.
             let code_of_site = bench.code("canteen-a", 0);
             let till = bench.till("canteen-a", 0).await;
-            let (status, body) = stranger.post("/v1/enrolments", &request(&code_of_site, &SigningKey::generate())).await;
+            let (status, body) =
+                stranger.post("/v1/enrolments", &request(&code_of_site, &SigningKey::generate())).await;
             assert_eq!((status, code(&body).as_str()), (403, "code_used"));
             let (terminals, _): (Vec<_>, Vec<_>) = bench.account.terminals().unwrap().into_iter().unzip();
             assert_eq!(terminals[0].id, till.enrolment.terminal);

@@ -500,8 +500,7 @@ impl Till {
     pub async fn deliver(&self, sent: &[Sent]) -> Result<Vec<Receipt>, (u16, String)> {
         let payloads: Vec<Payload> = sent.iter().map(Sent::payload).collect();
         let body = RecordsRequest::body(&payloads);
-        let (status, body) =
-            self.door.send("POST", "/v1/records", &[("content-type", "application/json")], body).await;
+        let (status, body) = self.door.send("POST", "/v1/records", &[("content-type", "application/json")], body).await;
         if status != 200 {
             return Err((status, code(&body)));
         }
