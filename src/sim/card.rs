@@ -54,6 +54,9 @@ pub enum Reply {
     Torn,
 }
 
+/// Sees every command before it is executed.
+type Witness = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Called with the new counter before an answer that uses it leaves the card, as a chip writes before it signs.
 type Remember = Box<dyn FnMut(u32) -> io::Result<()> + Send>;
 
@@ -84,6 +87,7 @@ pub struct VirtualCard {
     selects: u32,
     selected: bool,
     current_file: Option<u8>,
+    witness: Option<Witness>,
 }
 
 impl VirtualCard {
@@ -127,6 +131,7 @@ impl VirtualCard {
             selects: 0,
             selected: false,
             current_file: None,
+            witness: None,
         }
     }
 
@@ -159,6 +164,13 @@ impl VirtualCard {
         if let Chip::Bik1(application) = &mut self.chip {
             application.remember = Box::new(remember);
         }
+        self
+    }
+
+    /// Tells `witness` every command when it arrives, before anything else happens.
+    #[must_use]
+    pub fn witnessed(mut self, witness: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        self.witness = Some(Box::new(witness));
         self
     }
 
@@ -209,6 +221,9 @@ impl VirtualCard {
 
     /// One command APDU.
     pub fn command(&mut self, command: &[u8]) -> Reply {
+        if let Some(witness) = &mut self.witness {
+            witness(command);
+        }
         let number = self.commands;
         self.commands = self.commands.saturating_add(1);
         let mut delay = Duration::ZERO;

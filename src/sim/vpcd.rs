@@ -6,7 +6,8 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{Shutdown, TcpStream, ToSocketAddrs},
+    net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -31,19 +32,34 @@ pub enum Departure {
     Ejected,
 }
 
+/// The service asks more than once as it finds and powers a card; the next look comes 400 ms later.
+const ONE_LOOK: Duration = Duration::from_millis(250);
+/// The service has surely looked twice in this time, and so noticed that a slot is empty.
+const NOTICED: Duration = Duration::from_millis(1000);
+
 /// A connection to one slot of `vpcd`; the card is in as long as it is open.
 pub struct VpcdSlot {
     stream: TcpStream,
+    address: SocketAddr,
+    hand: Arc<Mutex<Hand>>,
+}
+
+/// What the [`Ejector`] holds on to.
+struct Hand {
+    stream: TcpStream,
+    ejected: bool,
 }
 
 /// Takes the card out from another thread.
-pub struct Ejector(TcpStream);
+pub struct Ejector(Arc<Mutex<Hand>>);
 
 impl Ejector {
     /// Takes it out. A card that already left is no error.
     pub fn eject(&self) {
+        let mut hand = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hand.ejected = true;
         // The only failure is a connection that has ended before: the card is out either way.
-        let _ = self.0.shutdown(Shutdown::Both);
+        let _ = hand.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -53,18 +69,15 @@ impl VpcdSlot {
     /// # Errors
     /// Nobody listens there: no service, or one without the driver.
     pub fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        acknowledge_at_once(&stream)?;
-        Ok(Self { stream })
+        let stream = open(address)?;
+        let (address, hand) = (stream.peer_addr()?, Hand { stream: stream.try_clone()?, ejected: false });
+        Ok(Self { stream, address, hand: Arc::new(Mutex::new(hand)) })
     }
 
     /// A handle that takes the card out.
-    ///
-    /// # Errors
-    /// The system has no descriptor left.
-    pub fn ejector(&self) -> io::Result<Ejector> {
-        self.stream.try_clone().map(Ejector)
+    #[must_use]
+    pub fn ejector(&self) -> Ejector {
+        Ejector(Arc::clone(&self.hand))
     }
 
     /// Plays the card until it leaves: after `hold`, counted from the first power-on (`None`: when it is ejected), or
@@ -75,6 +88,7 @@ impl VpcdSlot {
     pub fn present(mut self, card: &mut VirtualCard, hold: Option<Duration>) -> io::Result<Departure> {
         let mut leave = now() + POWER_ON_LIMIT;
         let mut powered = false;
+        let mut looked = None;
         loop {
             let frame = match self.receive(leave, powered && hold.is_none()) {
                 Ok(frame) => frame,
@@ -95,7 +109,18 @@ impl VpcdSlot {
                     card.power_on();
                     continue;
                 }
-                [GET_ATR] => card.atr().to_vec(),
+                [GET_ATR] => {
+                    let first = *looked.get_or_insert_with(now);
+                    if !powered && now() - first > ONE_LOOK {
+                        // Looked at twice and not powered: the service did not notice that the card before this left.
+                        looked = None;
+                        if !self.again()? {
+                            return Ok(Departure::Ejected);
+                        }
+                        continue;
+                    }
+                    card.atr().to_vec()
+                }
                 ref command => match card.command(command) {
                     Reply::Answer(answer, delay) => {
                         rest(delay);
@@ -110,6 +135,19 @@ impl VpcdSlot {
                 sent => sent?,
             }
         }
+    }
+
+    /// Leaves until the service has noticed, and comes back. False if the card was taken out meanwhile.
+    fn again(&mut self) -> io::Result<bool> {
+        self.stream.shutdown(Shutdown::Both)?;
+        rest(NOTICED);
+        let mut hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if hand.ejected {
+            return Ok(false);
+        }
+        self.stream = open(self.address)?;
+        hand.stream = self.stream.try_clone()?;
+        Ok(true)
     }
 
     fn receive(&mut self, until: Instant, for_ever: bool) -> io::Result<Vec<u8>> {
@@ -144,12 +182,26 @@ impl VpcdSlot {
     }
 }
 
+impl Drop for VpcdSlot {
+    fn drop(&mut self) {
+        // An ejector may hold the connection as well; the card leaves when its player does.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+fn open(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    acknowledge_at_once(&stream)?;
+    Ok(stream)
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long a card lies in a real service's reader is real time")]
 fn now() -> Instant {
     Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the delay is the fault that is played, not a wait for anything")]
+#[expect(clippy::disallowed_methods, reason = "a delay that is played, or the service's own rhythm")]
 fn rest(delay: Duration) {
     if !delay.is_zero() {
         std::thread::sleep(delay);

@@ -5,5 +5,9 @@
 pub mod bik1;
 pub mod issuer;
 pub mod journal;
+#[cfg(feature = "pcsc")]
+pub mod pcscd;
+#[cfg(feature = "sim")]
+pub mod practice;
 pub mod transcript;
 pub mod wire;
