@@ -10,4 +10,5 @@ pub mod pcscd;
 #[cfg(feature = "sim")]
 pub mod practice;
 pub mod transcript;
+pub mod vectors;
 pub mod wire;
