@@ -20,7 +20,7 @@ use crate::{
     },
     ports::{CardChannel, ChannelError},
     profile::{
-        Atr, CardProfile, Identify, Method, NumberCheck, ProfileCatalog, ReaderProfile, Select, SunParameters,
+        Action, Atr, CardProfile, Identify, Method, NumberCheck, ProfileCatalog, ReaderProfile, Select, SunParameters,
         UidMatch, UidOrder, uid_text,
     },
 };
@@ -28,7 +28,7 @@ use crate::{
 const LAYOUT: CardError = CardError::Layout(Place::OtherData);
 
 /// Probes the profiles in their order and reads the identity by the first that fits. `candidates` are what the catalogue
-/// gave for the ATR, `now` is the time floor.
+/// gave for the ATR, `now` is the time floor. A profile that rejects ends the search, and nothing is sent because of it.
 ///
 /// # Errors
 /// [`CardError`]; [`CardError::NotOurs`] if none fits, [`CardError::RandomUid`] if all that spoke against one was a UID
@@ -41,11 +41,15 @@ pub fn identify(
     trust: &Trust,
     now: Timestamp,
 ) -> Result<Reading, CardError> {
-    let mut probe = Probe { channel, reader, atr, uid: None };
+    let mut probe = Probe { channel, reader, atr, uid: Uid::NotAsked };
     let mut refusal = CardError::NotOurs(StatusWord::NotFound);
     let mut asked_for_bik1 = false;
     for profile in candidates {
-        let Some(method) = &profile.identify else { continue };
+        let method = match (&profile.action, &profile.identify) {
+            (Action::Reject { class }, _) => return Err(CardError::Rejected(class.failure())),
+            (Action::Identify {}, Some(method)) => method,
+            (Action::Identify {}, None) => continue,
+        };
         let attempt = match method.method {
             // Card and phone answer to one name: one dialogue serves all profiles of the method.
             Method::Bik1 if std::mem::replace(&mut asked_for_bik1, true) => continue,
@@ -89,17 +93,24 @@ struct Probe<'a> {
     channel: &'a mut dyn CardChannel,
     reader: &'a ReaderProfile,
     atr: &'a Atr,
-    uid: Option<Option<Vec<u8>>>,
+    uid: Uid,
+}
+
+/// What is known of the UID.
+enum Uid {
+    NotAsked,
+    NotTold,
+    Told(Vec<u8>),
 }
 
 impl Probe<'_> {
     /// The UID in the order of its standard; asked for once.
     fn uid(&mut self) -> Result<Option<&[u8]>, CardError> {
-        if self.uid.is_none() {
+        if matches!(self.uid, Uid::NotAsked) {
             let told = if self.reader.capability.uid { self.fresh_uid()? } else { None };
-            self.uid = Some(told);
+            self.uid = told.map_or(Uid::NotTold, Uid::Told);
         }
-        Ok(self.uid.as_ref().and_then(Option::as_deref))
+        Ok(if let Uid::Told(uid) = &self.uid { Some(uid) } else { None })
     }
 
     fn fresh_uid(&mut self) -> Result<Option<Vec<u8>>, CardError> {
@@ -118,7 +129,7 @@ impl Probe<'_> {
         let reading = self.read_once(profile, identify, trust);
         if reading == Err(CardError::Channel(ChannelError::Reset)) {
             // Whoever reset the card may have waited for another one.
-            self.uid = None;
+            self.uid = Uid::NotAsked;
         }
         reading
     }
@@ -205,11 +216,9 @@ impl Probe<'_> {
         let selected = profile.matching.select.as_ref().map(|select| select.aid.bytes());
         let brought = steps::run(self.channel, &identify.steps, bounds, selected)?;
         // Where a UID was part of recognising the card, it must still be the same card.
-        if let Some(Some(before)) = &self.uid {
-            let before = before.clone();
-            if self.fresh_uid()? != Some(before) {
-                return Err(CardError::CardChanged);
-            }
+        let now = if let Uid::Told(_) = self.uid { self.fresh_uid()? } else { None };
+        if matches!(&self.uid, Uid::Told(before) if now.as_ref() != Some(before)) {
+            return Err(CardError::CardChanged);
         }
         steps::extract(&brought, identify.extract.as_ref().ok_or(LAYOUT)?)
     }

@@ -13,9 +13,9 @@ use crate::ports::CardChannel;
 pub const AID: [u8; 7] = [0xD2, 0x76, 0x00, 0x00, 0x85, 0x01, 0x01];
 /// The capability container.
 const CAPABILITY_CONTAINER: [u8; 2] = [0xE1, 0x03];
-/// Bytes of it that matter: length, version, MLe, MLc, one file control TLV.
+/// Bytes of it that matter: length, version, `MLe`, `MLc`, one file control TLV.
 const CAPABILITY_LEN: u8 = 15;
-/// Smallest MLe a tag may announce.
+/// Smallest `MLe` a tag may announce.
 const MIN_MLE: u16 = 0x0F;
 /// Longest message that is read.
 const MAX_MESSAGE: u16 = 1024;
@@ -53,7 +53,7 @@ fn select_file(channel: &mut dyn CardChannel, file: [u8; 2]) -> Result<(), CardE
     }
 }
 
-/// File identifier, file size, MLe.
+/// File identifier, file size, `MLe`.
 fn parse_capability_container(bytes: &[u8]) -> Result<([u8; 2], u16, u16), CardError> {
     let [_, _, version, le_high, le_low, _, _, 0x04, 0x06, file_high, file_low, size_high, size_low, read, _] = *bytes
     else {
