@@ -1,5 +1,7 @@
 //! Faults 26, 27 and 36: killed at named points, full disk, damaged and missing files, wrong key, second instance, ten
 //! thousand waiting records.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
+#![allow(clippy::print_stdout, reason = "times are printed, and a child tells its parent what it did")]
 
 mod support;
 
@@ -72,7 +74,7 @@ fn child(directory: &Path, point: &str) {
         writeln!(out, "\ncommitted {number}").unwrap();
         journal.begin_attempt(&[record.id]).unwrap();
         dies_at(Point::Begun, number);
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let now = instant("2026-09-01T12:00:00Z");
             let answer = receipt(record.id, committed, Outcome::Booked { booking: None });
             journal.settle(&account(), &[answer], now, now).unwrap();
@@ -176,16 +178,18 @@ fn inspect(directory: &Path, records: &[RecordId]) -> Result<(), JournalError> {
     Ok(())
 }
 
+/// What happens to one file.
+enum Damage {
+    Flip(usize),
+    Cut(usize),
+    Remove,
+}
+
 #[test]
 fn every_cut_flipped_or_missing_part_is_noticed_and_kept_aside() {
     let origin = tempfile::tempdir().unwrap();
     let records = written(origin.path());
-    let size = |file: &str| fs::metadata(origin.path().join(file)).unwrap().len() as usize;
-    enum Damage {
-        Flip(usize),
-        Cut(usize),
-        Remove,
-    }
+    let size = |file: &str| -> usize { fs::metadata(origin.path().join(file)).unwrap().len().try_into().unwrap() };
     let mut cases: Vec<(&str, Damage)> = Vec::new();
     cases.extend((100..size(DATABASE)).step_by(4096).map(|at| (DATABASE, Damage::Flip(at))));
     cases.extend((0..size(LOG)).step_by(40_009).map(|at| (LOG, Damage::Flip(at))));
@@ -207,9 +211,9 @@ fn every_cut_flipped_or_missing_part_is_noticed_and_kept_aside() {
             Damage::Remove => {}
         }
         if matches!(damage, Damage::Remove) {
-            fs::remove_file(&path).unwrap()
+            fs::remove_file(&path).unwrap();
         } else {
-            fs::write(&path, &bytes).unwrap()
+            fs::write(&path, &bytes).unwrap();
         }
         match inspect(&directory, &records) {
             Err(JournalError::Damaged { .. }) => {}
@@ -360,13 +364,13 @@ fn ten_thousand_waiting_records_are_counted_and_found() {
         let start = Instant::now();
         commit(journal, &record).unwrap();
         let committed = start.elapsed();
-        if waiting % 2500 == 0 {
+        if waiting.is_multiple_of(2500) {
             println!("{waiting:6} waiting: standing {asked:?}, commit {committed:?}");
         }
     };
     // `card(7)` is every hundredth card; the count of its own records is exact where the hundreds are full.
     for waiting in 0..10_000 {
-        if waiting % 100 == 0 {
+        if waiting.is_multiple_of(100) {
             ask(&mut journal, waiting);
         } else {
             let number = u128::from(waiting) + 1;

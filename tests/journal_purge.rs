@@ -1,5 +1,6 @@
 //! Fault 45: after retention nothing planted is left in the decrypted file or in its write-ahead log, and the chain still
 //! verifies.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Secrets at rest: whole or not at all, never made anew in place of something that cannot be read.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 use std::{fs, path::Path};
 
@@ -10,12 +11,8 @@ use teilhabe_terminal::{
     ports::SecretStore,
 };
 
-fn entropy() -> Box<SystemEntropy> {
-    Box::default()
-}
-
 fn open(folder: &Path, key: &WrappingKey) -> Result<SecretFile, SecretsError> {
-    SecretFile::open(&folder.join("secrets"), key, entropy())
+    SecretFile::open(&folder.join("secrets"), key, Box::new(SystemEntropy::default()))
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Every schema that was ever released leaves a database in `tests/databases`, and this program opens it for ever.
+#![allow(clippy::unwrap_used, reason = "a step that fails fails the test")]
 
 mod support;
 

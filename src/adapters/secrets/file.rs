@@ -82,7 +82,7 @@ impl SecretFile {
             name.push(format!(".unreadable-{n}"));
             PathBuf::from(name)
         };
-        let aside = (1..).map(named).find(|aside| !aside.exists()).expect("some number is free");
+        let aside = (1..=u32::MAX).map(named).find(|aside| !aside.exists()).expect("some number is free");
         fs::rename(path, &aside).and_then(|()| sync_parent(path)).map_err(|source| disk(path, source))?;
         Ok(aside)
     }

@@ -164,13 +164,12 @@ fn rows_of(connection: &Connection, filter: BookingFilter, limit: u32) -> Result
         BookingFilter::Last => {
             format!("{COLUMNS} FROM redemption d {JOINS} ORDER BY d.record DESC LIMIT :limit")
         }
-        // A booking waits while it or its reversal does; a reversal is found by its own entry.
+        // A booking waits while it or its reversal does; where both do, it stands at its own place alone.
         BookingFilter::Waiting => format!(
-            "{COLUMNS} FROM (
-                 SELECT DISTINCT coalesce(
-                     (SELECT q.no FROM reversal w JOIN record q ON q.id = w.reverses WHERE w.record = x.record), x.record
-                 ) AS no FROM outbox x INDEXED BY outbox_waiting WHERE x.state < 2 ORDER BY x.enrolment, x.seq
-             ) AS waiting CROSS JOIN redemption d ON d.record = waiting.no {JOINS} ORDER BY d.record LIMIT :limit"
+            "{COLUMNS} FROM outbox x INDEXED BY outbox_waiting CROSS JOIN redemption d ON d.record = coalesce(
+                 (SELECT q.no FROM reversal w JOIN record q ON q.id = w.reverses WHERE w.record = x.record), x.record
+             ) {JOINS} WHERE x.state < 2 AND (x.record = d.record OR o.state > 1)
+             ORDER BY x.enrolment, x.seq LIMIT :limit"
         ),
         BookingFilter::LaterRefusals => format!(
             "{COLUMNS} FROM (

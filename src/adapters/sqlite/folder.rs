@@ -86,7 +86,7 @@ impl Folder {
 
     /// Moves all files of the journal, unchanged, into a folder `damaged-<n>` and leaves the marker.
     pub fn set_aside(&self, what: &str) -> Result<PathBuf, JournalError> {
-        let name = (1..).map(|n| format!("damaged-{n}")).find(|name| !self.path.join(name).exists());
+        let name = (1..=u32::MAX).map(|n| format!("damaged-{n}")).find(|name| !self.path.join(name).exists());
         let name = name.expect("some number is free");
         let aside = self.path.join(&name);
         fs::create_dir(&aside)?;

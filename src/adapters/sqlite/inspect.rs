@@ -255,13 +255,16 @@ fn check_sums(connection: &Connection) -> Result<(), JournalError> {
         (
             "the sum of unsettled cents",
             "SELECT 1 FROM unsettled u LEFT JOIN (
-                 SELECT o.enrolment, d.offer, sum(d.amount) AS cents FROM outbox o JOIN redemption d ON d.record = o.record
-                 WHERE o.state IN (0, 1, 5) AND d.net = 1 GROUP BY o.enrolment, d.offer
+                 SELECT o.enrolment, d.offer, sum(d.amount) AS cents FROM (
+                     SELECT record, enrolment FROM outbox INDEXED BY outbox_waiting WHERE state < 2
+                     UNION ALL SELECT record, enrolment FROM outbox INDEXED BY outbox_quarantined WHERE state = 5
+                 ) o JOIN redemption d ON d.record = o.record WHERE d.net = 1 GROUP BY o.enrolment, d.offer
              ) t ON t.enrolment = u.enrolment AND t.offer = u.offer WHERE u.cents <> coalesce(t.cents, 0)",
         ),
         (
-            "the number of records",
-            "SELECT 1 FROM head h WHERE h.seq <> (SELECT count(*) FROM record r WHERE r.enrolment = h.enrolment)",
+            "the end of a chain",
+            "SELECT 1 FROM head h
+             WHERE h.seq <> (SELECT coalesce(max(r.seq), 0) FROM record r WHERE r.enrolment = h.enrolment)",
         ),
     ];
     for (what, sql) in checks {

@@ -3,10 +3,15 @@
 use jiff::{Timestamp, ToSpan};
 use rusqlite::{Transaction, params};
 
-use super::{Journal, commit::BLANK_CARD, documents::drop_card_list, error::JournalError};
+use super::{
+    Journal,
+    commit::{BLANK_CARD, forget_own},
+    documents::drop_card_list,
+    error::JournalError,
+};
 
 /// Records purged in one transaction, so that a tap never waits long.
-const SLICE: u32 = 500;
+const SLICE: u32 = 100;
 /// Days that refusals and alarms are remembered.
 const NOTE_DAYS: i64 = 90;
 /// Days past its end that a superseded catalogue is kept: no service date reaches further back.
@@ -65,28 +70,37 @@ fn days_before(now: Timestamp, days: i64) -> i64 {
 }
 
 fn purge_records(tx: &Transaction<'_>, now: Timestamp) -> Result<u32, JournalError> {
-    // A refusal is kept until staff have seen it. The blank card tells rows that were purged before.
-    let mut statement = tx.prepare_cached(
-        "SELECT o.record, o.enrolment, d.child, d.card
-         FROM outbox o JOIN enrolment e ON e.no = o.enrolment LEFT JOIN redemption d ON d.record = o.record
-         WHERE (o.state IN (2, 3) OR o.state = 4 AND o.seen = 1)
-           AND o.settled_at < ?1 - e.retention_days * 86400000
-           AND (d.card <> ?2 OR EXISTS (SELECT 1 FROM sealed s WHERE s.record = o.record))
-         ORDER BY o.record LIMIT ?3",
-    )?;
-    let mut found = statement.query(params![now.as_millisecond(), BLANK_CARD, SLICE])?;
     let mut purged = 0;
+    let mut enrolments = tx.prepare_cached("SELECT no, retention_days FROM enrolment")?;
+    let mut found = enrolments.query([])?;
     while let Some(row) = found.next()? {
-        let (no, enrolment): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (enrolment, days): (i64, i64) = (row.get(0)?, row.get(1)?);
+        purged += purge_records_of(tx, enrolment, days_before(now, days), SLICE - purged)?;
+    }
+    Ok(purged)
+}
+
+fn purge_records_of(tx: &Transaction<'_>, enrolment: i64, before: i64, most: u32) -> Result<u32, JournalError> {
+    // A refusal is kept until staff have seen it.
+    let mut statement = tx.prepare_cached(
+        "SELECT o.record, d.child, d.card
+         FROM outbox o INDEXED BY outbox_kept LEFT JOIN redemption d ON d.record = o.record
+         WHERE o.enrolment = ?1 AND o.settled_at < ?2 AND o.state BETWEEN 2 AND 4 AND o.purged = 0
+           AND (o.state <> 4 OR o.seen = 1) LIMIT ?3",
+    )?;
+    let due = statement
+        .query_map(params![enrolment, before, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<Vec<(i64, Option<String>, Option<[u8; 16]>)>, _>>()?;
+    for (no, child, card) in &due {
         tx.prepare_cached("DELETE FROM sealed WHERE record = ?1")?.execute([no])?;
-        if let Some(child) = row.get::<_, Option<String>>(2)? {
-            super::commit::forget_own(tx, enrolment, no, &child, &row.get(3)?)?;
+        tx.prepare_cached("UPDATE outbox SET purged = 1 WHERE record = ?1")?.execute([no])?;
+        if let (Some(child), Some(card)) = (child, card) {
+            forget_own(tx, enrolment, *no, child, card)?;
             tx.prepare_cached("UPDATE redemption SET card = ?2, child = '', tag = '' WHERE record = ?1")?
                 .execute(params![no, BLANK_CARD])?;
         }
-        purged += 1;
     }
-    Ok(purged)
+    Ok(u32::try_from(due.len()).unwrap_or(u32::MAX))
 }
 
 fn purge_card_lists(tx: &Transaction<'_>, now: Timestamp) -> Result<u32, JournalError> {

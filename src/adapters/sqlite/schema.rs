@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 use super::error::JournalError;
 
 /// One entry per schema version, in order; forward only, never edited after release.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; VERSION as usize] = [include_str!("migrations/0001_initial.sql")];
 
 /// The newest schema this program knows.
-pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
+pub(super) const VERSION: u32 = 1;
 
 /// Bytes of a page: SQLCipher 4's own choice, which the pragma `page_size` does not tell.
 pub(super) const PAGE: u64 = 4096;
@@ -75,7 +75,7 @@ pub(super) fn version(connection: &Connection) -> Result<u32, JournalError> {
 /// Applies what is missing, each version in one transaction with its number: a crash leaves a whole old or new schema.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), JournalError> {
     let found = version(connection)?;
-    for (number, sql) in (1..).zip(MIGRATIONS).skip(found as usize) {
+    for (number, sql) in (1..=VERSION).zip(MIGRATIONS).skip(found as usize) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", number)?;

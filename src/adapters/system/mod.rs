@@ -20,7 +20,7 @@ use crate::{
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 /// Id of this run of the kernel, random (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// Seconds since the machine started, suspended time included, to a hundredth (proc_uptime(5)).
+/// Seconds since the machine started, suspended time included, to a hundredth (`proc_uptime(5)`).
 const UPTIME: &str = "/proc/uptime";
 
 /// The machine's clocks.
@@ -92,7 +92,7 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// A UUIDv7 (RFC 9562, 5.7): milliseconds of the wall clock, then 74 random bits.
+/// A UUID of version 7 (RFC 9562, 5.7): milliseconds of the wall clock, then 74 random bits.
 #[must_use]
 pub fn uuid_v7(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     let mut random = [0; 10];

@@ -116,7 +116,8 @@ CREATE TABLE own_record (
     PRIMARY KEY (enrolment, subject, record)
 ) STRICT, WITHOUT ROWID;
 
--- The promise to deliver. `state`: 0 queued, 1 in flight, 2 acknowledged, 3 disputed, 4 rejected, 5 quarantined.
+-- The promise to deliver. `state`: 0 queued, 1 in flight, 2 acknowledged, 3 disputed, 4 rejected, 5 quarantined. `purged`:
+-- its sealed part and its subject are gone.
 CREATE TABLE outbox (
     record     INTEGER PRIMARY KEY NOT NULL REFERENCES record (no),
     enrolment  INTEGER NOT NULL REFERENCES enrolment (no),
@@ -128,10 +129,12 @@ CREATE TABLE outbox (
     settled_at INTEGER NOT NULL DEFAULT 0,
     booking    TEXT    NOT NULL DEFAULT '',
     reason     TEXT    NOT NULL DEFAULT '',
-    seen       INTEGER NOT NULL DEFAULT 0 CHECK (seen IN (0, 1))
+    seen       INTEGER NOT NULL DEFAULT 0 CHECK (seen IN (0, 1)),
+    purged     INTEGER NOT NULL DEFAULT 0 CHECK (purged IN (0, 1))
 ) STRICT;
 CREATE INDEX outbox_waiting ON outbox (enrolment, seq, not_before) WHERE state < 2;
 CREATE INDEX outbox_refused ON outbox (record) WHERE state = 4 AND seen = 0;
+CREATE INDEX outbox_kept ON outbox (enrolment, settled_at) WHERE state BETWEEN 2 AND 4 AND purged = 0;
 CREATE INDEX outbox_quarantined ON outbox (record) WHERE state = 5;
 
 -- Cents per offer that count and have no answer yet: kept with each change, checked by the scrub.
