@@ -369,7 +369,7 @@ fn ten_thousand_waiting_records_are_counted_and_found() {
         }
     };
     // `card(7)` is every hundredth card; the count of its own records is exact where the hundreds are full.
-    for waiting in 0..10_000 {
+    for waiting in 0..10_000_u32 {
         if waiting.is_multiple_of(100) {
             ask(&mut journal, waiting);
         } else {
