@@ -1,5 +1,7 @@
 //! The shipped profiles as a set, and faults 1 and 25: a profile that is wrong disables itself alone.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 use std::{collections::BTreeSet, fs, path::Path, sync::LazyLock};
 
 use data_encoding::HEXUPPER;
@@ -8,8 +10,8 @@ use teilhabe_terminal::{
     app::profile_folder,
     domain::reading::{Level, ReadFailure, Route},
     profile::{
-        Action, Ambiguous, Atr, Fault, Interface, Layer, MAX_TEXT_LEN, Method, Profile, ProfileCatalog, ProfileText,
-        Sighting, SlotRole, System, UsbId, Verdict, load,
+        Action, Ambiguous, Atr, EvidenceStatus, Fault, Interface, Layer, MAX_TEXT_LEN, Method, Profile, ProfileCatalog,
+        ProfileText, Sighting, SlotRole, System, UsbId, Verdict, load,
     },
 };
 
@@ -57,7 +59,19 @@ mod the_shipped_set {
         for (id, evidence) in catalog.readers().map(|reader| (&reader.id, &reader.evidence)).chain(cards) {
             assert!(!evidence.sources.is_empty(), "{id} names no source");
             for name in &evidence.transcripts {
+                // A name that leads out of the folder would be no evidence.
+                assert!(!name.contains(".."), "{id}: {name}");
                 assert!(transcripts.join(name).is_file(), "{id}: {name}");
+            }
+        }
+    }
+
+    /// A card that counts as tested shows how it answers when all is well, when it is too old, and when it is torn away.
+    #[test]
+    fn calls_no_card_tested_without_three_transcripts() {
+        for card in ProfileCatalog::shipped().cards() {
+            if card.evidence.status == EvidenceStatus::Tested && card.method().is_some() {
+                assert!(card.evidence.transcripts.len() >= 3, "{}", card.id);
             }
         }
     }
@@ -209,7 +223,7 @@ mod the_shipped_set {
             match card.method() {
                 None => assert_eq!((level, route), (Level::TYPED, None), "{}", card.id),
                 Some(Method::Bik1) if card.is_phone() => {
-                    assert_eq!((level, route), (Level::PROVEN, Some(Route::Phone)))
+                    assert_eq!((level, route), (Level::PROVEN, Some(Route::Phone)));
                 }
                 Some(Method::Bik1) => assert_eq!((level, route), (Level::PROVEN, Some(Route::Chip))),
                 Some(Method::Ntag424Sun) => assert_eq!((level, route), (Level::SYMMETRIC, Some(Route::Chip))),
@@ -314,8 +328,11 @@ matches = true
             .map_err(|error| (error.fault.code(), error.line, error.key.unwrap_or_default()))
     }
 
-    /// Each case is one change to a right file, and the code, line and key it must be refused with.
+    /// A right file, what is replaced in it, by what, and the code, line and key that must come of it.
+    type Case<'a> = (&'a str, &'a str, &'a str, &'a str, Option<usize>, &'a str);
+
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one table")]
     fn is_refused_with_code_line_and_key() {
         assert_eq!(fault_of(READER), Ok(()));
         assert_eq!(fault_of(CARD), Ok(()));
@@ -328,8 +345,9 @@ matches = true
             signal("[255, 0, 64]"),
             signal(r#"["explode"]"#),
         );
+        let expressions = "[[slot]]\nname_regex = \"^Probe\"\nrole = \"sam\"\n".repeat(32) + "[[slot]]\n";
         let many = format!("[messages.de]\nreplug = \"{}\"\n[[slot]]", "x".repeat(301));
-        let cases: [(&str, &str, &str, &str, Option<usize>, &str); 38] = [
+        let cases: [Case<'_>; 39] = [
             (READER, "schema = 1", "schema = 2", "profile_schema", Some(2), "schema"),
             (READER, "schema = 1\n", "", "profile_schema", None, "schema"),
             (READER, "schema = 1", "schema = \"1\"", "profile_schema", Some(2), "schema"),
@@ -396,6 +414,7 @@ matches = true
             ),
             (READER, "[[slot]]", "[timing]\npoll = 60001\n[[slot]]", "profile_value", Some(14), "timing.poll"),
             (READER, "[[slot]]", &many, "profile_value", Some(13), "messages.de"),
+            (READER, "[[slot]]\n", &expressions, "profile_value", Some(107), "slot.31.name_regex"),
             (READER, "[match]", "[match", "profile_syntax", Some(11), ""),
             (CARD, "method = \"uid\"", "method = \"telepathy\"", "profile_unknown_word", Some(16), "identify.method"),
             (CARD, "method = \"uid\"", "method = \"piv-9e\"", "profile_unknown_word", Some(16), "identify.method"),
@@ -675,7 +694,7 @@ mod a_folder {
         symlink(path("loop.toml"), path("loop.toml")).unwrap();
         symlink("/etc/passwd", path("passwd.toml")).unwrap();
         fs::write(path("secret.toml"), &good).unwrap();
-        fs::set_permissions(path("secret.toml"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path("secret.toml"), fs::Permissions::from_mode(0o000)).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe.toml"), rustix::fs::Mode::RUSR).unwrap();
 
         let catalog = ProfileCatalog::shipped().with_local(&profile_folder::read(temp.path()));

@@ -130,10 +130,9 @@ fn parse(bytes: &[u8]) -> Result<Structure, AtrError> {
     let (historical, end) = left.split_at_checked(usize::from(t0 & 0x0F)).ok_or(AtrError::HistoricalBytes)?;
     let checked = protocols.iter().any(|protocol| *protocol != 0);
     match (checked, end) {
-        (false, []) => {}
         (true, []) => return Err(AtrError::CheckByteMissing),
         (true, [_]) if rest.iter().fold(0, |sum, byte| sum ^ byte) != 0 => return Err(AtrError::CheckByteWrong),
-        (true, [_]) => {}
+        (false, []) | (true, [_]) => {}
         _ => return Err(AtrError::Trailing),
     }
     if protocols.is_empty() {
@@ -145,9 +144,9 @@ fn parse(bytes: &[u8]) -> Result<Structure, AtrError> {
 /// What PC/SC part 3 writes into the historical bytes for a card without layer 4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StorageCard {
-    /// SS: 03 = ISO 14443-A part 3, 0B = ISO 15693 part 3, 11 = FeliCa.
+    /// SS: 03 = ISO 14443-A part 3, 0B = ISO 15693 part 3, 11 = `FeliCa`.
     pub standard: u8,
-    /// NN NN: 0001 = MIFARE Classic 1K, 0003 = Ultralight and NTAG 21x; FFxx = unknown to the reader, xx its SAK.
+    /// NN NN: 0001 = MIFARE Classic 1K, 0003 = Ultralight and NTAG 21x; `FFxx` = unknown to the reader, xx its SAK.
     pub name: u16,
 }
 
@@ -162,7 +161,7 @@ impl StorageCard {
         Some(Self { standard: *standard, name: u16::from_be_bytes([*high, *low]) })
     }
 
-    /// The card has layer 4 but the reader stopped at layer 3: SAK bit 6 (ISO 14443-3) in a name FFxx.
+    /// The card has layer 4 but the reader stopped at layer 3: SAK bit 6 (ISO 14443-3) in a name `FFxx`.
     #[must_use]
     pub const fn hides_layer_4(self) -> bool {
         self.name >= 0xFF00 && self.name & 0x20 != 0

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{pattern::ProfileIdError, reader::SlotRole};
+use super::{pattern::ProfileIdError, reader_match::SlotRole};
 use crate::domain::reading::Level;
 
 /// One file that is disabled, and why. The other files stay in force.

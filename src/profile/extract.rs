@@ -4,12 +4,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::{
-    card::{Aid, Method},
-    error::Fault,
-    hex::Hex,
-    pattern::Pattern,
-};
+use super::{card::Method, card_match::Aid, error::Fault, hex::Hex, pattern::Pattern};
 
 /// One command to a card. There are none that write, load keys or authenticate with them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -19,12 +19,14 @@
 
 mod atr;
 mod card;
+mod card_match;
 mod common;
 mod error;
 mod extract;
 mod hex;
 mod pattern;
 mod reader;
+mod reader_match;
 mod shipped;
 mod signal;
 mod text;
@@ -36,9 +38,11 @@ use thiserror::Error;
 pub use self::{
     atr::{Atr, AtrError, AtrPattern, AtrPatternError, MAX_ATR_LEN, StorageCard, Structure},
     card::{
-        Action, Aid, Auth, CardMatch, CardProfile, CardTests, GetVersion, HistoricalMatch, Identify, IssuerScope,
-        KeysFrom, Limits, LogMask, Method, Privacy, RejectClass, SampleAtr, SampleUid, Select, StatusWord,
-        StorageMatch, UidMatch, VersionFamily,
+        Action, Auth, CardProfile, CardTests, Identify, IssuerScope, KeysFrom, Limits, LogMask, Method, Privacy,
+        RejectClass, SampleAtr, SampleUid,
+    },
+    card_match::{
+        Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
     common::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts},
     error::{Fault, ProfileError},
@@ -49,10 +53,10 @@ pub use self::{
         UsbId, UsbIdError,
     },
     reader::{
-        Capability, Driver, Escape, FirmwareStatus, Host, HostDriver, HostLinux, Interface, KnownFirmware, NamePattern,
-        Quirk, Quirks, ReaderMatch, ReaderProfile, ReaderTests, SampleName, Sighting, SlotRole, SlotRule, System,
-        Technology, Timing, UidOrder, UidOrders,
+        Capability, Escape, FirmwareStatus, Host, HostDriver, HostLinux, KnownFirmware, Quirk, Quirks, ReaderProfile,
+        ReaderTests, SampleName, Technology, Timing, UidOrder, UidOrders,
     },
+    reader_match::{Driver, Interface, NamePattern, ReaderMatch, Sighting, SlotRole, SlotRule, System},
     signal::{Family, MAX_SIGNAL, PersistentSettings, Signals, Verb, VerbError},
     text::{MAX_TEXT_LEN, Profile, ProfileText, load},
 };
@@ -178,7 +182,9 @@ impl ProfileCatalog {
         let mut ones = BTreeMap::new();
         for (id, mut same) in claimed {
             if same.len() > 1 {
-                same.iter().for_each(|profile| self.refuse(&origin(profile).file, Fault::DuplicateId));
+                for profile in &same {
+                    self.refuse(&origin(profile).file, Fault::DuplicateId);
+                }
             } else if let Some(profile) = same.pop() {
                 ones.insert(id, profile);
             }

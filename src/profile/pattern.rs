@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Longest regular expression, in bytes.
 pub const MAX_PATTERN_LEN: usize = 256;
 /// Largest compiled regular expression, in bytes. Matching is linear in the text whatever the expression.
-const MAX_COMPILED_LEN: usize = 256 * 1024;
+const MAX_COMPILED_LEN: usize = 64 * 1024;
 
 /// Says that an error text is about a regular expression, so that it can be told from other values.
 pub(super) const PATTERN_ERROR: &str = "regular expression: ";
@@ -31,9 +31,13 @@ impl TryFrom<String> for Pattern {
         if text.is_empty() || text.len() > MAX_PATTERN_LEN {
             return Err(PatternError(format!("1 to {MAX_PATTERN_LEN} bytes are allowed")));
         }
-        let built = RegexBuilder::new(&text).size_limit(MAX_COMPILED_LEN).nest_limit(16).build();
+        let built = RegexBuilder::new(&text)
+            .size_limit(MAX_COMPILED_LEN)
+            .dfa_size_limit(2 * MAX_COMPILED_LEN)
+            .nest_limit(16)
+            .build();
         built.map(Self).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => PatternError("it compiles to more than 256 KiB".to_owned()),
+            regex::Error::CompiledTooBig(_) => PatternError("it compiles to more than 64 KiB".to_owned()),
             // The crate draws the place over several lines; the last one says what is wrong.
             error => PatternError(error.to_string().lines().last().unwrap_or_default().trim().to_owned()),
         })

@@ -21,7 +21,7 @@ pub enum Family {
     /// E0 00 00 of later ACS readers.
     #[serde(rename = "acs-e0")]
     AcsE0,
-    /// TLV settings of HID's AViatoR readers; reading only.
+    /// TLV settings of HID's `AViatoR` readers; reading only.
     #[serde(rename = "hid-aviator")]
     HidAviator,
     /// Identiv's.

@@ -21,6 +21,8 @@ use crate::domain::ids::Digest;
 
 /// Largest profile, in bytes.
 pub const MAX_TEXT_LEN: usize = 64 * 1024;
+/// Most regular expressions in one profile.
+const MAX_EXPRESSIONS: usize = 32;
 /// Most of a message about a file that is shown, in characters.
 const MAX_MESSAGE_LEN: usize = 400;
 
@@ -84,7 +86,7 @@ pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError>
     let table =
         DeTable::parse(text).map_err(|error| place.at(error.span(), None, Fault::Syntax(harmless(error.message()))))?;
     let place = Place { table: Some(table.get_ref()), ..place };
-    if let Some((key, span, fault)) = forbidden(table.get_ref(), "") {
+    if let Some((key, span, fault)) = forbidden(table.get_ref()) {
         return Err(place.at(Some(span), Some(key), fault));
     }
     place.head(source)?;
@@ -198,11 +200,17 @@ fn visit_value<'a, T>(
     }
 }
 
-/// Key material anywhere, raw bytes among the signals. Looked for before the typed reading, so that the answer is not
-/// merely "unknown key".
-fn forbidden(table: &DeTable<'_>, path: &str) -> Option<(String, Range<usize>, Fault)> {
-    visit(table, path, &mut |name, key_span, value| {
+/// Key material anywhere, raw bytes among the signals, more expressions than anybody needs. Looked for before the typed
+/// reading, so that the answer is not merely "unknown key" and no expression is compiled in vain.
+fn forbidden(table: &DeTable<'_>) -> Option<(String, Range<usize>, Fault)> {
+    let mut expressions = 0;
+    visit(table, "", &mut |name, key_span, value| {
         let last = name.rsplit('.').next().unwrap_or_default();
+        expressions += usize::from(matches!(last, "regex" | "name_regex" | "firmware_text"));
+        if expressions > MAX_EXPRESSIONS {
+            let text = format!("at most {MAX_EXPRESSIONS} regular expressions are allowed");
+            return Some((name.to_owned(), key_span, Fault::Value(text)));
+        }
         if names_a_key(last) {
             return Some((name.to_owned(), key_span, Fault::KeyMaterial));
         }
