@@ -258,12 +258,12 @@ fn a_coupler_message_is_for_the_account_to_check() {
     assert_eq!(picc_data, hex("EF963FF7828658A599F3041510671E88"));
     assert_eq!(cmac, hex("94EED9EE65337086"));
     let cases = [
-        ("district.example/t?n=491712345678&e=EF963FF7828658A599F3041510671E88", "layout"),
-        ("district.example/t?n=491712345678&e=EF96&c=94eed9ee65337086", "layout"),
-        ("district.example/t?n=491712345678&e=EF963FF7828658A599F3041510671E88&c=94eed9ee6533708", "layout"),
+        ("district.example/t?n=491712345678&e=EF963FF7828658A599F3041510671E88", "not_ours"),
+        ("district.example/t?n=491712345678&e=EF96&c=94eed9ee65337086", "not_ours"),
+        ("district.example/t?n=491712345678&e=EF963FF7828658A599F3041510671E88&c=94eed9ee6533708", "not_ours"),
         ("district.example/t?n=4917&e=EF963FF7828658A599F3041510671E88&c=94eed9ee65337086", "layout"),
         ("district.example/t?n=501712345678&e=EF963FF7828658A599F3041510671E88&c=94eed9ee65337086", "unknown_district"),
-        ("district.example/t", "layout"),
+        ("district.example/t", "not_ours"),
     ];
     for (uri, code) in cases {
         assert_eq!(identify(DESFIRE, &["coupler"], &coupler(uri)).unwrap_err().code(), code, "{uri}");
@@ -271,7 +271,7 @@ fn a_coupler_message_is_for_the_account_to_check() {
     let oversized = coupler(good).replace("< 005C 9000", "< 0401 9000");
     let cut = oversized.find("> 00B00002").unwrap();
     assert_ne!(oversized, coupler(good));
-    assert_eq!(identify(DESFIRE, &["coupler"], &oversized[..cut]).unwrap_err().code(), "size");
+    assert_eq!(identify(DESFIRE, &["coupler"], &oversized[..cut]).unwrap_err().code(), "not_ours");
 }
 
 /// The next profile is tried only where the card said that it is none of the first's; what is known is not asked again.

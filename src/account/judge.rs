@@ -95,8 +95,14 @@ pub fn examine(
             proven.level = Level::SIGNED;
         }
         (Evidence::None, Route::Code) if said.kind == IdentityKind::Number => proven.level = Level::SEEN,
-        (Evidence::None, Route::Uid) if said.kind == IdentityKind::Uid => proven.level = Level::SEEN,
-        (Evidence::None, Route::Number) if said.kind == IdentityKind::Number => {}
+        // An unsigned chip may hold a printed number instead of being known by its UID.
+        (Evidence::None, Route::Uid) if matches!(said.kind, IdentityKind::Uid | IdentityKind::Number) => {
+            proven.level = Level::SEEN;
+        }
+        // Digits that a scanner typed were seen (level 1), those of a finger were not: nobody can tell afterwards.
+        (Evidence::None, Route::Number) if said.kind == IdentityKind::Number => {
+            proven.level = claim.level.min(Level::SEEN);
+        }
         (Evidence::None, Route::List) => {}
         // A chip or phone that proved nothing, and messages this account has no keys for.
         _ => return Err(Reason::EvidenceInvalid),

@@ -20,17 +20,12 @@ use tracing::{debug, error, info, warn};
 
 use super::limits;
 use crate::{
-    card::{self, BookingContext, CardError, Reading, Trust, bik1},
-    domain::{
-        ids::{Digest, TapId},
-        reading::ReadFailure,
-    },
+    card::{self, BookingContext, CardError, Reading, Trust},
+    domain::{ids::TapId, reading::ReadFailure},
     ports::{
         CardReader, CardReaderFactory, ChannelError, Clock, Disposition, Entropy, ReaderError, ReaderEvent, SlotName,
     },
-    profile::{
-        Action, Atr, CardProfile, Interface, Method, ProfileCatalog, ReaderProfile, Sighting, SlotRole, UsbId, Verdict,
-    },
+    profile::{Action, Atr, CardProfile, Interface, ProfileCatalog, ReaderProfile, Sighting, SlotRole, UsbId, Verdict},
     terminal::{input::Input, screen::ReaderState},
 };
 
@@ -227,7 +222,7 @@ struct Lying {
     /// Its presence, once it was read.
     tap: Option<TapId>,
     /// What was read of it, for a signature that comes later.
-    reading: Option<(Reading, u16)>,
+    reading: Option<Reading>,
 }
 
 struct Worker {
@@ -398,13 +393,11 @@ impl Worker {
         }
         let Some(profile) = slot.profile.clone() else { return };
         let (atr, interface) = (Atr::new(&card.atr), slot.interface);
-        let candidates: Vec<CardProfile> = match self.common.profiles.candidates(&atr, interface) {
-            Verdict::Reject(rejected) => {
-                return self.post(Input::CardFailed { tap, failure: rejection(rejected) });
-            }
-            Verdict::Probe(cards) => cards.into_iter().cloned().collect(),
-        };
-        self.converse(reader, &name, tap, &profile, &candidates);
+        // A card that is never read is not even connected to.
+        if let Verdict::Reject(rejected) = self.common.profiles.candidates(&atr, interface) {
+            return self.post(Input::CardFailed { tap, failure: rejection(rejected) });
+        }
+        self.converse(reader, &name, tap, &profile, &atr, interface);
     }
 
     /// One card transaction: identify, wait for the verdict, perhaps authenticate.
@@ -414,16 +407,14 @@ impl Worker {
         slot: &SlotName,
         tap: TapId,
         profile: &ReaderProfile,
-        candidates: &[CardProfile],
+        atr: &Atr,
+        interface: Interface,
     ) {
         let mut channel = match self.connect(reader, slot, profile) {
             Ok(channel) => channel,
             Err(error) => return self.post(Input::CardFailed { tap, failure: unreachable_card(&error) }),
         };
-        let trust = self.common.trust.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let (max_le, now) = (profile.capability.max_le, self.common.now());
-        let identified = self.call(|| identify(&mut *channel, profile, candidates, max_le, &trust, now));
-        let reading = match identified {
+        let reading = match self.identify(&mut *channel, profile, atr, interface) {
             Ok(reading) => reading,
             Err(error) => {
                 debug!(code = error.code(), "card not read");
@@ -438,8 +429,25 @@ impl Worker {
         }
         self.call(|| channel.end(Disposition::Leave));
         if let Some(card) = self.slots.get_mut(slot).and_then(|slot| slot.card.as_mut()) {
-            card.reading = Some((reading, max_le));
+            card.reading = Some(reading);
         }
+    }
+
+    /// Reads the card by the first of the profiles that fits it.
+    fn identify(
+        &self,
+        channel: &mut dyn crate::ports::CardChannel,
+        profile: &ReaderProfile,
+        atr: &Atr,
+        interface: Interface,
+    ) -> Result<Reading, CardError> {
+        let candidates = match self.common.profiles.candidates(atr, interface) {
+            Verdict::Reject(rejected) => vec![rejected],
+            Verdict::Probe(cards) => cards,
+        };
+        let trust = self.common.trust.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = self.common.now();
+        self.call(|| card::identify(channel, profile, atr, &candidates, &trust, now))
     }
 
     fn sign(
@@ -501,20 +509,19 @@ impl Worker {
             let lying =
                 self.slots.iter().find(|(_, slot)| slot.card.as_ref().is_some_and(|card| card.tap == Some(tap)));
             let known = lying.and_then(|(name, slot)| {
-                let (reading, max_le) = slot.card.as_ref()?.reading.clone()?;
-                Some((name.clone(), slot.profile.clone()?, reading, max_le))
+                let card = slot.card.as_ref()?;
+                let atr = Atr::new(&card.atr);
+                Some((name.clone(), slot.profile.clone()?, atr, slot.interface, card.reading.clone()?))
             });
-            let Some((name, profile, reading, max_le)) = known else {
+            let Some((name, profile, atr, interface, reading)) = known else {
                 self.post(Input::AuthenticationFailed { tap, failure: ReadFailure::Removed });
                 continue;
             };
             match self.connect(reader, &name, &profile) {
                 Err(error) => self.post(Input::AuthenticationFailed { tap, failure: unreachable_card(&error) }),
                 Ok(mut channel) => {
-                    let trust = self.common.trust.read().unwrap_or_else(PoisonError::into_inner).clone();
-                    let now = self.common.now();
                     // Its application must be selected again, and it must still be the same card.
-                    match self.call(|| bik1::identify(&mut *channel, max_le, &trust, now)) {
+                    match self.identify(&mut *channel, &profile, &atr, interface) {
                         Ok(again) if again.identified.identities == reading.identified.identities => {
                             self.sign(&mut *channel, tap, &again, &context);
                         }
@@ -534,34 +541,6 @@ impl Order {
             Self::Authenticate(tap, _) | Self::End(tap) => *tap,
         }
     }
-}
-
-/// Probes the candidates in order.
-fn identify(
-    channel: &mut dyn crate::ports::CardChannel,
-    reader: &ReaderProfile,
-    candidates: &[CardProfile],
-    max_le: u16,
-    trust: &Trust,
-    now: Timestamp,
-) -> Result<Reading, CardError> {
-    let mut last = CardError::Rejected(ReadFailure::Foreign);
-    for profile in candidates {
-        if profile.identify.as_ref().is_none_or(|identify| identify.method != Method::Bik1) {
-            continue;
-        }
-        match bik1::identify(channel, max_le, trust, now) {
-            Ok(mut reading) => {
-                let digest: Digest = ProfileCatalog::digest(reader, profile);
-                reading.identified.profile = Some(digest);
-                reading.identified.level = reading.identified.level.min(profile.max_level());
-                return Ok(reading);
-            }
-            Err(error @ CardError::NotOurs(_)) => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
 }
 
 /// What the holder of a card that is not read is told.

@@ -223,16 +223,26 @@ impl Probe<'_> {
         steps::extract(&brought, identify.extract.as_ref().ok_or(LAYOUT)?)
     }
 
-    /// The number in clear, and the part that only the account can check.
+    /// The number in clear, and the part that only the account can check. Any tag may hold a message; one without these
+    /// parameters is somebody else's, and the next profile may try.
     fn read_message(&mut self, parameters: &SunParameters) -> Result<(String, Session), CardError> {
-        let message = ndef::read_message(self.channel, self.reader.capability.max_le)?;
-        let uri = ndef::uri(&message)?;
-        let value = |name: &str| ndef::query_parameter(&uri, name).ok_or(LAYOUT);
-        let bytes = |name: &str| data_encoding::HEXUPPER_PERMISSIVE.decode(value(name)?.as_bytes()).map_err(|_| LAYOUT);
-        let picc_data = bytes(&parameters.picc_data)?.try_into().map_err(|_| LAYOUT)?;
-        let cmac = bytes(&parameters.cmac)?.try_into().map_err(|_| LAYOUT)?;
-        let number = value(parameters.number.as_ref().ok_or(CardError::NotPersonalised)?)?;
-        Ok((number.to_owned(), Session::Sun { picc_data, cmac }))
+        let foreign = CardError::NotOurs(StatusWord::Ok);
+        let number = parameters.number.as_ref().ok_or(foreign.clone())?;
+        let message = match ndef::read_message(self.channel, self.reader.capability.max_le) {
+            Err(error) if error.failure().try_again() && !matches!(error, CardError::Refused { .. }) => {
+                return Err(error);
+            }
+            message => message.map_err(|_| foreign.clone())?,
+        };
+        let uri = ndef::uri(&message).map_err(|_| foreign.clone())?;
+        let value = |name: &str| ndef::query_parameter(&uri, name);
+        let bytes = |name: &str| data_encoding::HEXUPPER_PERMISSIVE.decode(value(name)?.as_bytes()).ok();
+        let picc_data = bytes(&parameters.picc_data).and_then(|bytes| bytes.try_into().ok());
+        let cmac = bytes(&parameters.cmac).and_then(|bytes| bytes.try_into().ok());
+        match (value(number), picc_data, cmac) {
+            (Some(number), Some(picc_data), Some(cmac)) => Ok((number.to_owned(), Session::Sun { picc_data, cmac })),
+            _ => Err(foreign),
+        }
     }
 }
 
