@@ -122,6 +122,7 @@ impl Link {
             descriptor: documents.descriptor.clone()?,
             catalogue: documents.catalogue.clone(),
             standing: self.standing.get(),
+            card_list: documents.seq(DocumentName::CardList).is_some(),
             site_name: self.enrolled.borrow().site_name.clone(),
         })
     }

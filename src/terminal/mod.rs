@@ -41,6 +41,8 @@ use crate::domain::{
 mod span {
     use std::time::Duration;
 
+    /// Documents of a new account may take this long to arrive before the terminal goes on without them.
+    pub const PREPARING: Duration = Duration::from_secs(15);
     /// A reading takes long: say so.
     pub const HINT: Duration = Duration::from_millis(1500);
     /// A reading has failed.
@@ -138,6 +140,10 @@ pub struct Terminal {
     last_activity: Duration,
     /// Newest notice version of each account each operator confirmed.
     notices: BTreeMap<(AccountId, OperatorId), u32>,
+    /// Until when catalogue and card list are waited for, monotonic.
+    prepare_until: Option<Duration>,
+    /// They were waited for once; nobody waits again in this run.
+    waited_for_documents: bool,
     selection: Selection,
     challenge: Option<String>,
     books: Books,
@@ -196,6 +202,8 @@ impl Terminal {
             operator: None,
             last_activity: Duration::ZERO,
             notices: BTreeMap::new(),
+            prepare_until: None,
+            waited_for_documents: false,
             selection: Selection { offer: setup.preset.clone(), ..Selection::default() },
             challenge: None,
             books: Books::default(),
@@ -310,6 +318,7 @@ impl Terminal {
             Wake::Receipt => self.receipt_missing(),
             Wake::Answer => self.answer_missing(step),
             Wake::Resume => self.resume(step),
+            Wake::Prepared => self.prepared(step),
             Wake::Display | Wake::Choice | Wake::Question | Wake::ChooseChild => self.go_home(step),
         }
     }

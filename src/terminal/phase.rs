@@ -4,11 +4,12 @@
 //!
 //! | Phase | Input | Next phase | Effects |
 //! |---|---|---|---|
-//! | `Starting` | `Started` | *home*: `Activating` if no account is known, else `SigningOn` if the place asks, else `Notice` if one is unconfirmed, else `Ready` | `WakeForwarder`; grants never shown become rows |
+//! | `Starting` | `Started` | *home*: `Activating` if no account is known, else `SigningOn` if the place asks, else `Notice` if one is unconfirmed, else `Preparing` as long as catalogue or card list of an account are on their way, else `Ready` | `WakeForwarder`; grants never shown become rows |
 //! | any | `Blocked`, conflict, all accounts revoked | `OutOfService`, for good | `EndCard`, `Alarm` |
 //! | `Activating` | `activate` → offered → `confirm` → account | its steps, then *home* | `BeginActivation`, `ConfirmActivation` |
 //! | `SigningOn` | `sign_in` → signed in | *home* | `CheckPin` |
 //! | `Notice` | `accept_notice` → committed | *home* | `Commit(notice_ack)`, then `RememberNotice` |
+//! | `Preparing` | catalogue and card list are there; 15 s | *home*, which does not wait again | `After(15 s)` |
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | card presented | `Reading` | `Chime(Tick)`, `After(1.5 s)`, `After(8 s)` |
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | `scan` | `Reading` | `DecodeCode` |
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | `type_number` | `Deciding`, or the pad with what is wrong | `LoadStanding` |
@@ -45,7 +46,7 @@
 //!
 //! | Phase | Page | Class |
 //! |---|---|---|
-//! | `Starting` | `starting` | – |
+//! | `Starting`, `Preparing` | `starting` | – |
 //! | `Activating` | `activation` | – |
 //! | `SigningOn` | `sign_on` | – |
 //! | `Notice` | `notice` | – |
@@ -84,6 +85,8 @@ pub(super) enum Phase {
         /// The record of the acknowledgement that is being committed.
         pending: Option<RecordId>,
     },
+    /// Right after an enrolment: no child shall be turned away because a list is still on its way.
+    Preparing,
     Ready(View),
     Reading {
         tap: TapId,
@@ -214,6 +217,8 @@ pub(super) enum Wake {
     Resume,
     /// The holder of a phone did not choose a child.
     ChooseChild,
+    /// Catalogue or card list did not come in time.
+    Prepared,
 }
 
 impl Phase {
@@ -231,7 +236,12 @@ impl Phase {
     pub(super) const fn in_service(&self) -> bool {
         !matches!(
             self,
-            Self::Starting | Self::Activating(_) | Self::SigningOn(_) | Self::Notice { .. } | Self::OutOfService(_)
+            Self::Starting
+                | Self::Preparing
+                | Self::Activating(_)
+                | Self::SigningOn(_)
+                | Self::Notice { .. }
+                | Self::OutOfService(_)
         )
     }
 

@@ -35,7 +35,7 @@ impl Terminal {
 
     fn page(&self, at: &At) -> Page {
         match &self.phase {
-            Phase::Starting => Page::Starting,
+            Phase::Starting | Phase::Preparing => Page::Starting,
             Phase::Activating(step) => Page::Activation(step.clone()),
             Phase::SigningOn(sign_on) => Page::SignOn {
                 tries_left: sign_on.tries_left,

@@ -7,9 +7,10 @@ use super::{
     command::CommandRefusal,
     effect::Effect,
     input::{AccountView, StartState},
-    phase::{Phase, SignOn, View},
+    phase::{Phase, SignOn, View, Wake},
     reversal::AsideOf,
     screen::{ActivationStep, BlockedBy},
+    span,
 };
 use crate::domain::{
     documents::TerminalStanding,
@@ -42,7 +43,7 @@ impl Terminal {
         self.accounts.insert(account, view);
         match &self.phase {
             Phase::Starting => return,
-            Phase::Activating(_) => self.go_home(step),
+            Phase::Activating(_) | Phase::Preparing => self.go_home(step),
             Phase::Ready(_) if self.notice_due().is_some() => self.go_home(step),
             _ => {}
         }
@@ -69,6 +70,7 @@ impl Terminal {
             Some((account, notice)) => {
                 Phase::Notice { account: account.clone(), version: notice.version, pending: None }
             }
+            None if self.is_waiting_for_documents() => Phase::Preparing,
             None => Phase::Ready(View::CARD),
         }
     }
@@ -77,7 +79,13 @@ impl Terminal {
         if self.kept.as_ref().is_some_and(|kept| kept.until <= step.now()) {
             self.kept = None;
         }
+        let prepares = self.phase == Phase::Preparing;
         self.enter(self.home());
+        if self.phase == Phase::Preparing {
+            self.prepare_until = self.prepare_until.filter(|_| prepares).or(Some(step.now() + span::PREPARING));
+            let rest = self.prepare_until.map_or(span::PREPARING, |until| until.saturating_sub(step.now()));
+            self.wake(step, Wake::Prepared, rest);
+        }
         if let Some(held) = &self.held
             && !self.phase.in_service()
         {
@@ -85,6 +93,17 @@ impl Terminal {
             self.held = None;
         }
         self.resume(step);
+    }
+
+    /// Catalogue or card list of an account have never come and may still do so at any moment.
+    fn is_waiting_for_documents(&self) -> bool {
+        !self.waited_for_documents && self.accounts.values().any(|view| view.catalogue.is_none() || !view.card_list)
+    }
+
+    /// They did not: numbers, codes and unknown cards follow their own rules.
+    pub(super) fn prepared(&mut self, step: &mut Step) {
+        self.waited_for_documents = true;
+        self.go_home(step);
     }
 
     /// The first notice this operator has not confirmed in its newest version.

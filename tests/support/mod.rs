@@ -12,3 +12,5 @@ pub mod practice;
 pub mod transcript;
 pub mod vectors;
 pub mod wire;
+
+pub mod stack;

@@ -108,9 +108,8 @@ impl Account {
         let mut command = konto();
         command.arg("demo").arg("--data").arg(dir).args(["--listen", listen]);
         let mut process = Process::start("teilhabe-konto", &mut command);
-        let listen = process.line("the line that it listens", |line| {
-            line.strip_prefix("listening on https://").map(ToOwned::to_owned)
-        });
+        let listen = process
+            .line("the line that it listens", |line| line.strip_prefix("listening on https://").map(ToOwned::to_owned));
         (process, listen)
     }
 
