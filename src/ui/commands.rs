@@ -110,6 +110,7 @@ fn reason(kind: w::ReversalKind) -> ReversalReason {
         w::ReversalKind::WrongCard => ReversalReason::WrongCard,
         w::ReversalKind::WrongOffer => ReversalReason::WrongOffer,
         w::ReversalKind::NotGiven => ReversalReason::NotGiven,
+        w::ReversalKind::NeverShown => ReversalReason::NeverShown,
         w::ReversalKind::Other => ReversalReason::Other,
     }
 }

@@ -28,6 +28,7 @@ pub fn start() {
 
 pub fn open(options: &Options, width: u32, height: u32) -> Face {
     let face = Face::open(options).expect("the testing backend opens windows");
+    face.connect(|_| {}, |_| {});
     resize(&face, width, height);
     face
 }
