@@ -58,7 +58,7 @@ mod window {
     slint::include_modules!();
 }
 
-pub use window::{MainWindow, Metrics, Palette, Scheme};
+pub use window::{ChildWindow, MainWindow, Metrics, Palette, Scheme};
 
 /// The window could not be opened or its loop ended badly.
 #[derive(Debug, Error)]
@@ -78,11 +78,13 @@ pub struct Options {
     pub text_size: u16,
     /// Colours.
     pub scheme: Scheme,
+    /// Open a second window for the side the child sees.
+    pub child_side: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { full_screen: false, kiosk: false, pixels_per_mm: None, text_size: 100, scheme: Scheme::Light }
+        Self { full_screen: false, kiosk: false, pixels_per_mm: None, text_size: 100, scheme: Scheme::Light, child_side: false }
     }
 }
 
@@ -106,6 +108,7 @@ impl Slot {
 pub struct ScreenSink {
     slot: Arc<Slot>,
     window: Weak<MainWindow>,
+    child: Option<Weak<ChildWindow>>,
 }
 
 impl ScreenSink {
@@ -114,9 +117,10 @@ impl ScreenSink {
         if self.slot.put(screen) {
             let slot = Arc::clone(&self.slot);
             // The only failure is an event loop that has ended: then nobody looks any more.
+            let child = self.child.clone();
             let _ = self.window.upgrade_in_event_loop(move |window| {
                 if let Some(screen) = slot.take() {
-                    show(&window, &screen);
+                    show(&window, child.and_then(|child| child.upgrade()).as_ref(), &screen);
                 }
             });
         }
@@ -144,8 +148,8 @@ struct Drawing {
     language: RefCell<String>,
 }
 
-/// Puts a picture into the window. Must run on the window's thread.
-fn show(window: &MainWindow, screen: &Screen) {
+/// Puts a picture into the windows. Must run on their thread.
+fn show(window: &MainWindow, child: Option<&ChildWindow>, screen: &Screen) {
     DRAWING.with(|drawing| {
         drawing.awaited.set(present::granted(screen));
         if *drawing.language.borrow() != screen.status.language {
@@ -157,6 +161,9 @@ fn show(window: &MainWindow, screen: &Screen) {
         }
     });
     present::present(screen, window);
+    if let Some(child) = child {
+        present::present(screen, child);
+    }
 }
 
 /// The renderer asks for the colour of the result of `record`.
@@ -179,6 +186,7 @@ fn drawn(record: &str) {
 /// The opened window, on the main thread.
 pub struct Face {
     window: MainWindow,
+    child: Option<ChildWindow>,
     slot: Arc<Slot>,
     kiosk: bool,
 }
@@ -190,6 +198,7 @@ impl Face {
     /// [`FaceError`] if there is no display or no renderer.
     pub fn open(options: &Options) -> Result<Self, FaceError> {
         let window = MainWindow::new()?;
+        let child = options.child_side.then(ChildWindow::new).transpose()?;
         let metrics = window.global::<Metrics<'_>>();
         metrics.set_measured_mm(options.pixels_per_mm.map_or(0.0, |pixels| pixels.clamp(2.0, 20.0)));
         metrics.set_text_scale(f32::from(options.text_size.clamp(100, 160)) / 100.0);
@@ -199,13 +208,19 @@ impl Face {
             drawn(&record);
             colour
         });
-        Ok(Self { window, slot: Arc::default(), kiosk: options.kiosk })
+        if let Some(child) = &child {
+            child.global::<Palette<'_>>().set_scheme(options.scheme);
+            child.window().set_fullscreen(options.full_screen);
+            // One of two windows is no program: it closes with the other.
+            child.window().on_close_requested(|| slint::CloseRequestResponse::KeepWindowShown);
+        }
+        Ok(Self { window, child, slot: Arc::default(), kiosk: options.kiosk })
     }
 
     /// A handle for the driver's thread.
     #[must_use]
     pub fn sink(&self) -> ScreenSink {
-        ScreenSink { slot: Arc::clone(&self.slot), window: self.window.as_weak() }
+        ScreenSink { slot: Arc::clone(&self.slot), window: self.window.as_weak(), child: self.child.as_ref().map(ComponentHandle::as_weak) }
     }
 
     /// The window itself, for tests.
@@ -214,9 +229,15 @@ impl Face {
         &self.window
     }
 
+    /// The child's side, if it was asked for.
+    #[must_use]
+    pub fn child(&self) -> Option<&ChildWindow> {
+        self.child.as_ref()
+    }
+
     /// Shows a picture at once, without the event loop's turn that [`ScreenSink::show`] takes.
     pub fn show(&self, screen: &Screen) {
-        show(&self.window, screen);
+        show(&self.window, self.child.as_ref(), screen);
     }
 
     /// Connects the window without running it: what [`Face::run`] does first.
@@ -245,7 +266,13 @@ impl Face {
     ) -> Result<(), FaceError> {
         self.connect(commands, shown);
         self.window.show()?;
+        if let Some(child) = &self.child {
+            child.show()?;
+        }
         slint::run_event_loop_until_quit()?;
+        if let Some(child) = &self.child {
+            child.hide()?;
+        }
         self.window.hide()?;
         Ok(())
     }
