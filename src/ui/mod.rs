@@ -84,7 +84,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { full_screen: false, kiosk: false, pixels_per_mm: None, text_size: 100, scheme: Scheme::Light, child_side: false }
+        Self {
+            full_screen: false,
+            kiosk: false,
+            pixels_per_mm: None,
+            text_size: 100,
+            scheme: Scheme::Light,
+            child_side: false,
+        }
     }
 }
 
@@ -220,7 +227,11 @@ impl Face {
     /// A handle for the driver's thread.
     #[must_use]
     pub fn sink(&self) -> ScreenSink {
-        ScreenSink { slot: Arc::clone(&self.slot), window: self.window.as_weak(), child: self.child.as_ref().map(ComponentHandle::as_weak) }
+        ScreenSink {
+            slot: Arc::clone(&self.slot),
+            window: self.window.as_weak(),
+            child: self.child.as_ref().map(ComponentHandle::as_weak),
+        }
     }
 
     /// The window itself, for tests.
