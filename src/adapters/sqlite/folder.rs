@@ -19,7 +19,7 @@ const VERDICT: &str = "condemned";
 /// A data directory that nobody else uses while this value lives.
 pub(super) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -32,7 +32,7 @@ impl Folder {
         builder.create(path)?;
         let lock = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(JournalError::OtherInstance),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
@@ -111,5 +111,12 @@ impl Folder {
         fs::remove_file(self.path.join(MARKER))?;
         self.sync()?;
         Ok(())
+    }
+}
+
+impl Drop for Folder {
+    /// Closing alone would leave the lock to a process that was forked a moment ago and has not yet become its program.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
     }
 }
