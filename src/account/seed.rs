@@ -1,7 +1,13 @@
 //! The demonstration account: one municipality with a caterer at two sites, another caterer, and cards for everything that
 //! can happen at a counter. Names are synthetic; nobody is meant.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use data_encoding::HEXLOWER;
 use jiff::{Span, Timestamp, civil::Date};
@@ -161,7 +167,11 @@ pub fn demo(folder: &Path, host: &str, clock: WallClock) -> Result<Account, Seed
     };
     // Renamed into place: who waits for the file never reads half of it.
     let draft = folder.join(format!("{FILE}.new"));
-    fs::write(&draft, serde_json::to_vec_pretty(&file)?)?;
+    let _ = fs::remove_file(&draft);
+    // It holds issuers' keys, if only of a demonstration.
+    let mut writing = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    writing.write_all(&serde_json::to_vec_pretty(&file)?)?;
+    writing.sync_all()?;
     fs::rename(&draft, &path)?;
     Ok(account)
 }

@@ -1,5 +1,6 @@
 //! A terminal and its cards as the account sees them: enrols, asks, delivers, and can be told to lie. Speaks to the account
 //! in process or over real TLS, so that one list of cases runs against both.
+#![allow(dead_code, reason = "every test program compiles all of it and uses a part")]
 
 use std::{
     collections::BTreeMap,
@@ -90,6 +91,20 @@ impl Bench {
         }
         let demo = serde_json::from_slice(&std::fs::read(folder.path().join("demo.json")).unwrap()).unwrap();
         let router = api::router(Arc::clone(&account));
+        Self { account, folder, clock, url, demo, router, stop, wallet: Arc::default() }
+    }
+
+    /// The demonstration served by the real program in a process of its own; the account is the office's view of it.
+    #[expect(clippy::disallowed_methods, reason = "the program goes by the real time")]
+    pub fn of_program(folder: tempfile::TempDir, address: &str) -> Self {
+        let clock = Arc::new(AtomicI64::new(Timestamp::now().as_millisecond()));
+        let hand = Arc::clone(&clock);
+        let now = move || Timestamp::from_millisecond(hand.load(Ordering::SeqCst)).unwrap();
+        let account = Arc::new(Account::open(folder.path(), Arc::new(now)).unwrap());
+        let demo = serde_json::from_slice(&std::fs::read(folder.path().join("demo.json")).unwrap()).unwrap();
+        let router = api::router(Arc::clone(&account));
+        let (stop, _) = watch::channel(false);
+        let url = Some(format!("https://{address}"));
         Self { account, folder, clock, url, demo, router, stop, wallet: Arc::default() }
     }
 
@@ -221,6 +236,14 @@ impl Door {
         let status = answer.status().as_u16();
         assert!(answer.headers().contains_key("teilhabe-time"), "every answer bears the account's time");
         (status, axum::body::to_bytes(answer.into_body(), 1 << 24).await.unwrap().to_vec())
+    }
+
+    /// As [`Door::send`], but the connection may fail.
+    pub async fn attempt(&self, path: &str, body: Vec<u8>) -> Option<(u16, Vec<u8>)> {
+        let request = self.client.as_ref().unwrap().post(format!("{}{path}", self.url)).body(body);
+        let answer = request.header("content-type", "application/json").send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, answer.bytes().await.ok()?.to_vec()))
     }
 
     pub async fn get(&self, path: &str) -> (u16, Vec<u8>) {
@@ -506,6 +529,13 @@ impl Till {
         }
         let answer: ReceiptAnswer = json::from_slice(&body, 1 << 20).unwrap();
         Ok(receipt::verify(&answer.receipt, &self.set, self.now(), &self.enrolment, &payloads).unwrap())
+    }
+
+    /// What a receipt says to these records.
+    pub fn read(&self, body: &[u8], sent: &[Sent]) -> Vec<Receipt> {
+        let answer: ReceiptAnswer = json::from_slice(body, 1 << 20).unwrap();
+        let payloads: Vec<Payload> = sent.iter().map(Sent::payload).collect();
+        receipt::verify(&answer.receipt, &self.set, self.now(), &self.enrolment, &payloads).unwrap()
     }
 
     /// Freezes, delivers and tells the outcome in one word or two.

@@ -6,7 +6,7 @@ mod documents;
 mod ledger;
 mod registry;
 
-use std::path::Path;
+use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior, types::Type};
@@ -28,6 +28,9 @@ pub enum StoreError {
     /// The database itself.
     #[error("the account's database")]
     Sqlite(#[from] rusqlite::Error),
+    /// Its file.
+    #[error("the account's database file cannot be opened")]
+    File(#[from] io::Error),
     /// Written by another version of this program.
     #[error("the account's database has schema version {0}, which this program does not know")]
     Version(i32),
@@ -55,7 +58,10 @@ impl Store {
     /// [`StoreError`].
     #[expect(clippy::disallowed_methods, reason = "the store owns the account's connection")]
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let connection = Connection::open(folder.join(FILE))?;
+        let path = folder.join(FILE);
+        // It holds reference keys; SQLite gives its own companions the same rights.
+        OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+        let connection = Connection::open(path)?;
         schema::prepare(&connection)?;
         Ok(Self { connection })
     }
