@@ -7,7 +7,7 @@ mod support;
 #[path = "support/till.rs"]
 mod till;
 
-use std::{future::Future, io::Write, pin::Pin};
+use std::{future::Future, io::Write, pin::Pin, slice::from_ref};
 
 use jiff::{SignedDuration, ToSpan};
 use teilhabe_terminal::{
@@ -56,7 +56,7 @@ async fn claims_are_worth_what_their_evidence_proves() {
             till.prove(tap);
         }),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
-            tap.claim().amount = Cents::new(PRICE - 1).unwrap()
+            tap.claim().amount = Cents::new(PRICE - 1).unwrap();
         }),
         ("number-03", "lunch", "rejected evidence_invalid", |_, tap| tap.claim().level = Level::PROVEN),
         ("number-03", "lunch-served", "rejected level_too_low", |_, _| {}),
@@ -70,14 +70,14 @@ async fn claims_are_worth_what_their_evidence_proves() {
         // Every field the card signed.
         ("lunch-03", "lunch", "rejected evidence_invalid", |till, tap| tap.part.id = fresh_id(till.now())),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
-            tap.claim().offer = OfferId::new("lunch-open").unwrap()
+            tap.claim().offer = OfferId::new("lunch-open").unwrap();
         }),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
             let date = &mut tap.claim().service_date;
             *date = date.checked_sub(1.day()).unwrap();
         }),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| {
-            tap.part.tapped_at = tap.part.tapped_at - SignedDuration::from_secs(1);
+            tap.part.tapped_at -= SignedDuration::from_secs(1);
         }),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| tap.evidence().nonce[0] ^= 1),
         ("lunch-03", "lunch", "rejected evidence_invalid", |_, tap| tap.evidence().beacon[0] ^= 1),
@@ -142,8 +142,8 @@ async fn a_record_is_booked_once_however_often_it_comes() {
             let mut till = bench.till("canteen-a", 0).await;
             let tap = till.tap("lunch-01", "lunch");
             let sent = till.freeze_tap(&tap);
-            let first = till.deliver(&[sent.clone()]).await.unwrap().remove(0);
-            let again = till.deliver(&[sent.clone()]).await.unwrap().remove(0);
+            let first = till.deliver(from_ref(&sent)).await.unwrap().remove(0);
+            let again = till.deliver(from_ref(&sent)).await.unwrap().remove(0);
             assert_eq!(again.outcome, first.outcome, "the same answer, with the same booking number");
             assert!(again.replayed && !first.replayed);
 
@@ -463,7 +463,7 @@ async fn an_old_catalogue_serves_only_who_could_not_know_better() {
             assert_eq!(till.redeem(&tap).await, "rejected catalogue_not_in_force", "it had fetched the new one");
             // Saying that the tap was before does not help: the beacon in it is younger.
             let mut tap = till.tap("lunch-02", "lunch");
-            tap.part.tapped_at = tap.part.tapped_at - SignedDuration::from_mins(29);
+            tap.part.tapped_at -= SignedDuration::from_mins(29);
             till.prove(&mut tap);
             assert_eq!(till.redeem(&tap).await, "rejected catalogue_not_in_force");
             let tap = offline.tap("lunch-03", "lunch");

@@ -195,7 +195,7 @@ async fn a_killed_account_keeps_every_promise_and_repeats_none() {
         })
         .collect();
     // Ten records at a time, and the power goes in the middle of it.
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let door = till.door.clone();
     let bodies: Vec<Vec<u8>> = sent
         .chunks(10)
@@ -204,18 +204,18 @@ async fn a_killed_account_keeps_every_promise_and_repeats_none() {
     let delivering = tokio::spawn(async move {
         for (index, body) in bodies.into_iter().enumerate() {
             let Some((200, answer)) = door.attempt("/v1/records", body).await else { break };
-            let _ = tell.send((index, answer));
+            let _ = report.send((index, answer));
         }
     });
     let mut promised = Vec::new();
-    while let Some((index, answer)) = told.recv().await {
+    while let Some((index, answer)) = reports.recv().await {
         promised.extend(till.read(&answer, &sent[index * 10..index * 10 + 10]));
         if promised.len() == 50 {
             break;
         }
     }
     drop(program);
-    while let Some((index, answer)) = told.recv().await {
+    while let Some((index, answer)) = reports.recv().await {
         promised.extend(till.read(&answer, &sent[index * 10..index * 10 + 10]));
     }
     delivering.await.unwrap();

@@ -14,7 +14,7 @@ use hyper::body::Body as _;
 use crate::protocol::problem::Problem;
 
 /// A body that takes longer is given up: the terminal sends the same bytes again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The whole body, decompressed if it says gzip, of at most `limit` bytes before and after.
 ///

@@ -262,7 +262,8 @@ pub fn renewal_is_due(not_after: Timestamp, now: Timestamp) -> bool {
     now + RENEWAL_WINDOW >= not_after
 }
 
-/// Document and beacon ages are counted in whole days from here.
+/// So many times 24 hours.
+#[must_use]
 pub const fn days(count: i64) -> SignedDuration {
     SignedDuration::from_secs(DAY.as_secs() * count)
 }

@@ -184,7 +184,7 @@ impl Case<'_> {
         }
         self.started(child)?;
         let weaker = self.within_frequency(child, &card, terms.offer, proven.level)?;
-        self.book(child, &card, &terms, payer, weaker, found)
+        self.book(child, &card, &terms, &payer, weaker, found)
     }
 
     /// Evidence, and the instant for which things must be valid: the tap, but not before the beacon it names.
@@ -375,7 +375,7 @@ impl Case<'_> {
         if let Some(weaker) = today.iter().filter(|r| r.level < level).min_by_key(|r| r.level) {
             return Ok(Some(weaker.clone()));
         }
-        let again = if offer.second_helping { 1 } else { 0 };
+        let again = usize::from(offer.second_helping);
         if today.len() < most as usize + again {
             return Ok(None);
         }
@@ -399,7 +399,7 @@ impl Case<'_> {
         child: i64,
         card: &Card,
         terms: &Terms<'_>,
-        payer: String,
+        payer: &str,
         weaker: Option<Redemption>,
         found: &mut Findings,
     ) -> Result<Option<BookingNumber>, Stop> {
@@ -427,7 +427,7 @@ impl Case<'_> {
             return Ok(None);
         }
         let provider = &self.intake.terminal.provider;
-        let posting = Posting::booking(child, &terms.offer.purse, provider, &payer, terms.amount);
+        let posting = Posting::booking(child, &terms.offer.purse, provider, payer, terms.amount);
         let number = tx.post(&posting, now)?;
         found.posting = Some(number);
         Ok(Some(BookingNumber::new(format!("B-{number:08}")).expect("letters, digits and a hyphen")))

@@ -39,7 +39,7 @@ pub struct Posted {
     pub sealed: Vec<u8>,
 }
 
-/// What a record is worth. `OfChild` tells that the reason depends on the child and its card.
+/// What a record is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Booked, under a number if money moved.
@@ -62,6 +62,7 @@ impl Verdict {
 }
 
 /// The answer to a known record, as a receipt says it.
+#[must_use]
 pub fn receipt(known: &Known, replayed: bool) -> Receipt {
     let StoredAnswer { outcome, reason, booking } = known.answer.clone();
     let outcome = match outcome.as_str() {

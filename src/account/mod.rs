@@ -21,7 +21,6 @@ pub mod server;
 pub mod store;
 
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -36,7 +35,7 @@ use self::{
     store::{Founded, Store, StoreError, Tx},
 };
 use crate::{
-    domain::ids::{AccountId, Digest},
+    domain::ids::{AccountId, Digest, DistrictId},
     protocol::{jws::sha256, problem::Problem},
 };
 
@@ -66,16 +65,8 @@ impl AccountError {
 /// Why an account could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The folder.
-    #[error("the account's folder {path} cannot be used")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
     /// There is no account in it.
-    #[error("{0} holds no account; `teilhabe-konto demo` or `admin found` make one")]
+    #[error("{0} holds no account; `teilhabe-konto demo` makes one")]
     Missing(PathBuf),
     /// The store.
     #[error(transparent)]
@@ -115,7 +106,18 @@ impl Account {
         let (founded, districts) = store.write(|tx| Ok::<_, StoreError>((tx.account()?, tx.districts()?)))?;
         let founded = founded.ok_or_else(|| OpenError::Missing(folder.to_owned()))?;
         let districts: Vec<_> = districts.into_iter().map(|number| number.district).collect();
-        let secrets = Secrets::load_or_make(folder, &districts)?;
+        Self::assemble(folder, store, founded, &districts, clock)
+    }
+
+    /// Joins a store with the secrets beside it, which are made if they are missing.
+    fn assemble(
+        folder: &Path,
+        store: Store,
+        founded: Founded,
+        districts: &[DistrictId],
+        clock: WallClock,
+    ) -> Result<Self, OpenError> {
+        let secrets = Secrets::load_or_make(folder, districts)?;
         let keys = folder.join("keys");
         let certificates = Certificates::load_or_make(&keys, &secrets, &founded.municipality, clock())?;
         Ok(Self { id: founded.id.clone(), founded, secrets, certificates, store: Mutex::new(store), clock })

@@ -31,7 +31,7 @@ use crate::{
         reading::{Level, Route},
         standing::CardState,
     },
-    protocol::enrolment::ActivationCode,
+    protocol::{enrolment::ActivationCode, jws::SigningKey},
 };
 
 /// The file that tells tests and `teilhabe-karte` what there is.
@@ -136,60 +136,101 @@ struct Plan {
 /// # Errors
 /// [`SeedError`].
 pub fn demo(folder: &Path, host: &str, clock: WallClock) -> Result<Account, SeedError> {
-    let path = folder.join(FILE);
-    let made = make(folder, clock())?;
-    let account = Account::open(folder, clock)?;
-    if account.founded.environment != Environment::Demo {
+    let mut store = Store::open(folder).map_err(OpenError::from)?;
+    let known = store.write(|tx| tx.account().map(|known| known.map(|account| account.environment)))?;
+    let Some(environment) = known else { return make(folder, store, host, clock) };
+    if environment != Environment::Demo {
         return Err(SeedError::Foreign);
     }
-    // Codes and cards are made once; only where the account is reached may change between two starts.
-    let (cards, activations) = match made {
-        Some(cards) => (cards, mint(&account, host)?),
-        None => {
-            let earlier: DemoFile = serde_json::from_slice(&fs::read(&path)?)?;
-            let moved = earlier.activations.into_iter().map(|activation| moved(activation, host)).collect();
-            (earlier.cards, moved)
-        }
-    };
-    let issuer = |(district, key): (&DistrictId, &crate::protocol::jws::SigningKey)| DemoIssuer {
-        district: district.to_string(),
-        private_key_pem: pem(key).to_string(),
-    };
-    let file = DemoFile {
-        account: DemoAccount { url: format!("https://{host}"), root_sha256: account.root_digest().to_string() },
-        activations,
-        card_root: DemoRoot {
-            name: CARD_ROOT.to_owned(),
-            private_key_pem: pem(&account.secrets.card_root).to_string(),
-        },
-        issuers: account.secrets.issuers.iter().map(issuer).collect(),
-        cards,
-    };
-    // Renamed into place: who waits for the file never reads half of it.
-    let draft = folder.join(format!("{FILE}.new"));
-    let _ = fs::remove_file(&draft);
-    // It holds issuers' keys, if only of a demonstration.
-    let mut writing = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    writing.write_all(&serde_json::to_vec_pretty(&file)?)?;
-    writing.sync_all()?;
-    fs::rename(&draft, &path)?;
+    // Codes and cards were made once; only where the account is reached may change between two starts.
+    let account = Account::open(folder, clock)?;
+    let earlier: DemoFile = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
+    let activations = earlier.activations.into_iter().map(|activation| moved(activation, host)).collect();
+    account.tell(folder, host, activations, earlier.cards)?;
     Ok(account)
 }
 
-fn mint(account: &Account, host: &str) -> Result<Vec<DemoActivation>, StoreError> {
+/// Fills an empty store, in one transaction that ends after `demo.json` is there: a start that was cut short is made
+/// again from the beginning.
+fn make(folder: &Path, store: Store, host: &str, clock: WallClock) -> Result<Account, SeedError> {
+    let district = DistrictId::new(DISTRICT).expect("a legal id");
+    let founded = Founded {
+        id: AccountId::new("A-DEMO-0001").expect("a legal id"),
+        municipality: "Musterstadt".to_owned(),
+        environment: Environment::Demo,
+        founded_at: clock(),
+    };
+    let account = Account::assemble(folder, store, founded, std::slice::from_ref(&district), clock)?;
+    let now = account.now();
+    let today = berlin(now);
     account.write(|tx| {
+        tx.found(&account.founded)?;
+        let number = NumberPrefix { district: district.clone(), prefix: "9900".to_owned(), length: 12 };
+        tx.add_district(&number)?;
+        for (site, provider, place, _) in SITES {
+            let (site, provider) = (site_id(site), ProviderId::new(provider).expect("a legal id"));
+            tx.add_provider(&provider)?;
+            tx.admit_provider(&provider, today)?;
+            tx.add_site(&site, &provider, place)?;
+            account.publish_catalogue(tx, &site, catalogue(today, now), now)?;
+        }
+        let mut cards = Vec::new();
+        for (index, plan) in plans().into_iter().enumerate() {
+            cards.push(add(tx, &plan, index, &district, today, now)?);
+        }
+        let activations = account.mint_all(tx, host)?;
+        account.tell(folder, host, activations, cards)
+    })?;
+    Ok(account)
+}
+
+fn site_id(site: &str) -> SiteId {
+    SiteId::new(site).expect("a legal id")
+}
+
+impl Account {
+    fn mint_all(&self, tx: &Tx<'_>, host: &str) -> Result<Vec<DemoActivation>, StoreError> {
         let mut activations = Vec::new();
         for (site, provider, place, count) in SITES {
-            let id = SiteId::new(site).expect("a legal id");
             for _ in 0..count {
-                let code = account.mint_code(tx, &id, host, None)?.ok_or(StoreError::Damaged("site"))?;
+                let code = self.mint_code(tx, &site_id(site), host, None)?.ok_or(StoreError::Damaged("site"))?;
                 let code = code.to_text().to_string();
                 let [provider, site, place] = [provider, site, place].map(str::to_owned);
                 activations.push(DemoActivation { code, provider, site, place });
             }
         }
         Ok(activations)
-    })
+    }
+
+    /// Writes `demo.json`.
+    fn tell(
+        &self,
+        folder: &Path,
+        host: &str,
+        activations: Vec<DemoActivation>,
+        cards: Vec<DemoCard>,
+    ) -> Result<(), SeedError> {
+        let issuer = |(district, key): (&DistrictId, &SigningKey)| DemoIssuer {
+            district: district.to_string(),
+            private_key_pem: pem(key).to_string(),
+        };
+        let root_key = pem(&self.secrets.card_root).to_string();
+        let file = DemoFile {
+            account: DemoAccount { url: format!("https://{host}"), root_sha256: self.root_digest().to_string() },
+            activations,
+            card_root: DemoRoot { name: CARD_ROOT.to_owned(), private_key_pem: root_key },
+            issuers: self.secrets.issuers.iter().map(issuer).collect(),
+            cards,
+        };
+        // Renamed into place: who waits for the file never reads half of it.
+        let draft = folder.join(format!("{FILE}.new"));
+        let _ = fs::remove_file(&draft);
+        // It holds issuers' keys, if only of a demonstration.
+        let mut writing = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        writing.write_all(&serde_json::to_vec_pretty(&file)?)?;
+        writing.sync_all()?;
+        Ok(fs::rename(&draft, folder.join(FILE))?)
+    }
 }
 
 fn moved(mut activation: DemoActivation, host: &str) -> DemoActivation {
@@ -198,51 +239,6 @@ fn moved(mut activation: DemoActivation, host: &str) -> DemoActivation {
         activation.code = code.to_text().to_string();
     }
     activation
-}
-
-/// Fills an empty store; `None` if it is filled already.
-fn make(folder: &Path, now: Timestamp) -> Result<Option<Vec<DemoCard>>, SeedError> {
-    let mut store = Store::open(folder).map_err(OpenError::from)?;
-    let founded = store.write(|tx| tx.account())?;
-    if founded.is_some() && folder.join(FILE).exists() {
-        return Ok(None);
-    }
-    if founded.is_some() {
-        return Err(SeedError::Foreign);
-    }
-    drop(store);
-    // The catalogue is signed, so the account must be open to issue it: found it first, fill it then.
-    let mut store = Store::open(folder).map_err(OpenError::from)?;
-    let today = berlin(now);
-    let district = DistrictId::new(DISTRICT).expect("a legal id");
-    store.write(|tx| {
-        let id = AccountId::new("A-DEMO-0001").expect("a legal id");
-        let municipality = "Musterstadt".to_owned();
-        tx.found(&Founded { id, municipality, environment: Environment::Demo, founded_at: now })?;
-        let number = NumberPrefix { district: district.clone(), prefix: "9900".to_owned(), length: 12 };
-        tx.add_district(&number)?;
-        for (site, provider, place, _) in SITES {
-            let provider = ProviderId::new(provider).expect("a legal id");
-            tx.add_provider(&provider)?;
-            tx.admit_provider(&provider, today)?;
-            tx.add_site(&SiteId::new(site).expect("a legal id"), &provider, place)?;
-        }
-        Ok::<_, StoreError>(())
-    })?;
-    drop(store);
-    let account = Account::open(folder, std::sync::Arc::new(move || now))?;
-    let cards = account.write(|tx| {
-        for (site, ..) in SITES {
-            let site = SiteId::new(site).expect("a legal id");
-            account.publish_catalogue(tx, &site, catalogue(today, now), now)?;
-        }
-        let mut cards = Vec::new();
-        for (index, plan) in plans().into_iter().enumerate() {
-            cards.push(add(tx, &plan, index, &district, today, now)?);
-        }
-        Ok::<_, StoreError>(cards)
-    })?;
-    Ok(Some(cards))
 }
 
 fn plans() -> Vec<Plan> {
@@ -321,7 +317,7 @@ fn add(
     };
     let number = tx.add_card(&card)?.ok_or(StoreError::Damaged("card"))?;
     for (site, ..) in SITES {
-        tx.release_card(&SiteId::new(site).expect("a legal id"), number)?;
+        tx.release_card(&site_id(site), number)?;
     }
     if plan.shown == "active" || plan.shown == "last_meal" {
         shown.offers = offers(today).into_iter().map(|offer| offer.id.to_string()).collect();

@@ -590,7 +590,7 @@ impl Sent {
     }
 }
 
-/// A UUIDv7 of that instant.
+/// A UUID of version 7 of that instant.
 pub fn fresh_id(at: Timestamp) -> RecordId {
     let random: [u8; 10] = teilhabe_terminal::account::keys::random();
     let ms = u64::try_from(at.as_millisecond()).unwrap();

@@ -4,7 +4,7 @@ use jiff::{Timestamp, civil::Date};
 use rusqlite::{OptionalExtension, Row};
 use uuid::Uuid;
 
-use super::{StoreError, Tx, exact, instant, ms, read};
+use super::{StoreError, Tx, column, exact, instant, ms, read};
 use crate::domain::{
     amount::{Cents, Quantity},
     ids::{BookingNumber, Digest, OfferId, ProviderId, RecordId, TerminalId},
@@ -189,10 +189,6 @@ pub struct Listed {
 const RECORD: &str = "SELECT id, terminal, seq, digest, prev, received_at, outcome, reason, booking FROM record";
 const REDEMPTION: &str = "SELECT d.record, d.terminal, d.child, d.offer, d.service_date, d.route, d.level, d.amount,
     d.state, d.reason, d.posting, r.received_at, d.quantity FROM redemption d JOIN record r ON r.id = d.record";
-
-fn column(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
-}
 
 impl Tx<'_> {
     /// The record of that id.
@@ -425,104 +421,6 @@ impl Tx<'_> {
         Ok(self.sql.execute(sql, (provider.as_str(), kind, target.0.as_bytes()))? == 1)
     }
 
-    /// Puts a record before the office.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn note_for_office(&self, record: RecordId, what: &str, now: Timestamp) -> Result<(), StoreError> {
-        let sql = "INSERT INTO office (record, what, noted_at) VALUES (?, ?, ?)";
-        self.sql.execute(sql, (record.0.as_bytes(), what, ms(now)))?;
-        Ok(())
-    }
-
-    /// Tells a terminal later what changed after the receipt.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn add_outcome(
-        &self,
-        terminal: &TerminalId,
-        record: RecordId,
-        kind: &str,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO outcome (terminal, record, kind, reason, noted_at) VALUES (?, ?, ?, ?, ?)";
-        self.sql.execute(sql, (terminal.as_str(), record.0.as_bytes(), kind, reason, ms(now)))?;
-        Ok(())
-    }
-
-    /// Later outcomes of a terminal after a cursor, oldest first: cursor, record, kind, reason, when.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    #[expect(clippy::type_complexity, reason = "one row as it stands in the table")]
-    pub fn outcomes(
-        &self,
-        terminal: &TerminalId,
-        after: u64,
-        most: u32,
-    ) -> Result<Vec<(u64, RecordId, String, String, Timestamp)>, StoreError> {
-        let sql =
-            "SELECT id, record, kind, reason, noted_at FROM outcome WHERE terminal = ? AND id > ? ORDER BY id LIMIT ?";
-        let mut statement = self.sql.prepare(sql)?;
-        let rows = statement.query_map((terminal.as_str(), column(after), most), |row| {
-            Ok((row.get::<_, i64>(0)?, record_id(row, 1)?, row.get(2)?, row.get(3)?, row.get::<_, i64>(4)?))
-        })?;
-        rows.map(|row| {
-            let (cursor, record, kind, reason, at) = row?;
-            let cursor = u64::try_from(cursor).map_err(|_| StoreError::Damaged("cursor"))?;
-            Ok((cursor, record, kind, reason, instant(at)?))
-        })
-        .collect()
-    }
-
-    /// Remembers the digest of the page of outcomes that ended at a cursor.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn add_page(&self, terminal: &TerminalId, cursor: u64, digest: &Digest) -> Result<(), StoreError> {
-        let row = (terminal.as_str(), column(cursor), digest.0);
-        self.sql.execute("INSERT OR REPLACE INTO page VALUES (?, ?, ?)", row)?;
-        Ok(())
-    }
-
-    /// The digest of the page of outcomes that ended at a cursor.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn page(&self, terminal: &TerminalId, cursor: u64) -> Result<Option<Digest>, StoreError> {
-        let sql = "SELECT digest FROM page WHERE terminal = ? AND cursor = ?";
-        let key = (terminal.as_str(), column(cursor));
-        Ok(self.sql.query_row(sql, key, |row| exact(row, 0)).optional()?.map(Digest))
-    }
-
-    /// Counts a try that could have been a question about a child.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn add_attempt(&self, terminal: &TerminalId, provider: &ProviderId, now: Timestamp) -> Result<(), StoreError> {
-        let sql = "INSERT INTO attempt (terminal, provider, tried_at) VALUES (?, ?, ?)";
-        self.sql.execute(sql, (terminal.as_str(), provider.as_str(), ms(now)))?;
-        Ok(())
-    }
-
-    /// Such tries since an instant: of the terminal, of its provider.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn attempts(
-        &self,
-        terminal: &TerminalId,
-        provider: &ProviderId,
-        since: Timestamp,
-    ) -> Result<(u32, u32), StoreError> {
-        let sql =
-            "SELECT COUNT(*) FILTER (WHERE terminal = ?), COUNT(*) FROM attempt WHERE provider = ? AND tried_at >= ?";
-        let key = (terminal.as_str(), provider.as_str(), ms(since));
-        Ok(self.sql.query_row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))?)
-    }
-
     /// Redemptions for the office, in the order they came; all terminals or children where none is named.
     ///
     /// # Errors
@@ -538,7 +436,7 @@ impl Tx<'_> {
     }
 }
 
-fn record_id(row: &Row<'_>, column: usize) -> rusqlite::Result<RecordId> {
+pub(super) fn record_id(row: &Row<'_>, column: usize) -> rusqlite::Result<RecordId> {
     Ok(RecordId(Uuid::from_bytes(exact(row, column)?)))
 }
 

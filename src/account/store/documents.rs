@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row};
 
-use super::{StoreError, Tx, exact, instant, ms};
+use super::{StoreError, Tx, column, exact, instant, ms};
 use crate::domain::{
     documents::DocumentName,
     ids::{Digest, TerminalId},
@@ -50,11 +50,6 @@ pub struct Beacon {
     pub terminal: TerminalId,
     /// When.
     pub issued_at: Timestamp,
-}
-
-/// Sequences are issue times in ms and stay below 2^53, so they fit the column.
-fn column(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
 impl Tx<'_> {

@@ -1,9 +1,11 @@
 //! The account's memory. The rest of the account knows it by the verbs of [`Tx`] alone: one writer, one transaction per
 //! request, so that what a request did is there as a whole or not at all.
 
+mod cards;
 mod chain;
 mod documents;
 mod ledger;
+mod notes;
 mod registry;
 
 use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path};
@@ -13,9 +15,10 @@ use rusqlite::{Connection, TransactionBehavior, types::Type};
 use thiserror::Error;
 
 pub use self::{
+    cards::{Card, CardForList, NewCard, Purse},
     chain::{Known, Listed, NewRecord, NewRedemption, Redemption, RedemptionState, StoredAnswer},
     documents::{Beacon, Issue, StoredDocument},
-    registry::{Activation, Card, CardForList, CertifiedKey, Founded, NewCard, ProviderStanding, Purse, Terminal},
+    registry::{Activation, CertifiedKey, Founded, ProviderStanding, Terminal},
 };
 use super::{ledger::LedgerError, schema};
 
@@ -92,6 +95,11 @@ pub struct Tx<'a> {
 /// Unix milliseconds, as every instant is stored.
 fn ms(at: Timestamp) -> i64 {
     at.as_millisecond()
+}
+
+/// Sequences stay below 2^53 and so fit their column; a larger one is nobody's.
+fn column(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
 /// A stored instant.
