@@ -325,6 +325,68 @@ fn what_is_additional_is_ignored_and_texts_are_made_harmless() {
     assert!(shared.is_ok());
 }
 
+/// The header `minutes` after the one of the examples.
+fn later(name: DocumentName, minutes: u64) -> Header {
+    let header = header(name);
+    Header { seq: header.seq + minutes * 60_000, ..header }
+}
+
+#[test]
+fn deltas_lead_from_version_to_version() {
+    let name = DocumentName::CardList;
+    let (first, second, third) = (card_list(4), card_list(6), {
+        let mut list = card_list(5);
+        list.entries.remove(0);
+        list.entries[1].entitlements.clear();
+        list.booked_through = 50;
+        list
+    });
+    let versions: Vec<_> = [first, second, third]
+        .into_iter()
+        .zip([0, 1, 2])
+        .map(|(list, minutes)| (later(name, minutes), Content::CardList(list)))
+        .collect();
+    let account = key("account");
+    let mut parts = issue(&versions[0].0, &versions[0].1);
+    for pair in versions.windows(2) {
+        let [(base, old), (header, new)] = pair else { unreachable!("windows of two") };
+        parts.push(document::issue_delta(header, new, base, old, &account).unwrap());
+        let document = read_at(name, &parts, now(), Some(base.seq)).unwrap();
+        assert_eq!((&document.header, document.content), (header, stamped(new.clone(), header)));
+    }
+    let [whole, one, two] = &parts[..] else { panic!("one part and two deltas") };
+    let check = |parts: &[&String]| {
+        let parts: Vec<String> = parts.iter().map(|part| (*part).clone()).collect();
+        read(name, &parts).map(drop)
+    };
+    assert_eq!(check(&[whole, one, two]), Ok(()));
+    assert_eq!(check(&[whole, two]), Err(DocumentError::Base), "a delta on another base");
+    assert_eq!(check(&[whole, two, one]), Err(DocumentError::Base));
+    assert_eq!(check(&[one, two]), Err(DocumentError::Base), "no whole version");
+    assert_eq!(check(&[whole, whole]), Err(DocumentError::Parts));
+    assert_eq!(check(&[whole, one, one]), Err(DocumentError::Base));
+    // The same sequence with other cards: the digest of the result tells.
+    let other = issue(&versions[0].0, &Content::CardList(card_list(2))).remove(0);
+    assert_eq!(check(&[&other, one]), Err(DocumentError::Result));
+    assert_eq!(read_at(name, &parts, now(), Some(versions[2].0.seq)).map(drop), Err(DocumentError::Rollback));
+}
+
+#[test]
+fn deny_lists_change_too_and_other_documents_do_not() {
+    let name = DocumentName::DenyList;
+    let (base, header) = (later(name, 0), later(name, 1));
+    let old = Content::DenyList(deny_list());
+    let new = Content::DenyList(DenyList { prefixes: vec![[0; 8], [2; 8], [3; 8]], ..deny_list() });
+    let mut parts = issue(&base, &old);
+    parts.push(document::issue_delta(&header, &new, &base, &old, &key("district")).unwrap());
+    assert_eq!(read(name, &parts).unwrap().content, stamped(new.clone(), &header));
+    assert_eq!(document::issue_delta(&base, &new, &header, &old, &key("district")), Err(DocumentError::Base));
+    let catalogue = Content::Catalogue(support::wire::catalogue());
+    let (base, header) = (later(DocumentName::Catalogue, 0), later(DocumentName::Catalogue, 1));
+    let refused = document::issue_delta(&header, &catalogue, &base, &catalogue, &key("catalogue"));
+    assert_eq!(refused, Err(DocumentError::Base));
+}
+
 #[test]
 fn kept_documents_are_read_again_after_their_end() {
     let header = header(DocumentName::Catalogue);

@@ -254,7 +254,8 @@ fn a_receipt_with_twisted_content_settles_nothing() {
     let text = |entry: &str| {
         let (id, digest) = (sent[0].record, data_encoding::BASE64URL_NOPAD.encode(&sent[0].digest.0));
         let entry = entry.replace("ID", &format!(r#""id":"{id}","digest":"{digest}","seq":1"#));
-        let payload = format!(r#"{{"iss":"A-TEST","aud":"T-1","iat":"2026-11-22T11:30:00.000Z","entries":[{entry}]}}"#);
+        let payload =
+            format!(r#"{{"iss":"A-TEST","aud":"terminal:T-1","iat":"2026-11-22T11:30:00.000Z","entries":[{entry}]}}"#);
         let jws = jws::sign(&key("account"), Typ::Receipt, payload.as_bytes());
         receipt::verify(&jws, &keys(), now(), &me, &sent).map_err(|error| error.code())
     };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
+    document::Audience,
     form,
     json::{self, JsonError},
     jws::{self, JwsError, KeySet, SigningKey, Typ},
@@ -57,7 +58,7 @@ struct ControlForm {
     #[serde(with = "form")]
     iss: AccountId,
     #[serde(with = "form")]
-    aud: TerminalId,
+    aud: Audience,
     #[serde(with = "form")]
     iat: Timestamp,
     #[serde(with = "form")]
@@ -105,7 +106,7 @@ pub struct ControlAnswer {
 pub fn sign(key: &SigningKey, account: &AccountId, terminal: &TerminalId, control: &Control) -> String {
     let form = ControlForm {
         iss: account.clone(),
-        aud: terminal.clone(),
+        aud: Audience::Terminal(terminal.clone()),
         iat: control.issued_at,
         standing: control.standing,
         head: control.head.map(|(seq, digest)| Head { seq, digest }),
@@ -135,7 +136,7 @@ pub fn verify(
     if form.iss != me.account {
         return Err(ControlError::Issuer);
     }
-    if form.aud != me.terminal {
+    if form.aud != Audience::Terminal(me.terminal.clone()) {
         return Err(ControlError::Audience);
     }
     if newest.is_some_and(|newest| form.iat < newest) {

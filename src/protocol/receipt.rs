@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
+    document::Audience,
     form,
     json::{self, JsonError},
     jws::{self, JwsError, KeySet, SigningKey, Typ},
@@ -61,7 +62,7 @@ struct ReceiptForm {
     #[serde(with = "form")]
     iss: AccountId,
     #[serde(with = "form")]
-    aud: TerminalId,
+    aud: Audience,
     #[serde(with = "form")]
     iat: Timestamp,
     entries: Vec<EntryForm>,
@@ -140,7 +141,7 @@ pub fn sign(
     entries: &[Receipt],
 ) -> String {
     let entries = entries.iter().map(EntryForm::from).collect();
-    let form = ReceiptForm { iss: account.clone(), aud: terminal.clone(), iat, entries };
+    let form = ReceiptForm { iss: account.clone(), aud: Audience::Terminal(terminal.clone()), iat, entries };
     jws::sign(key, Typ::Receipt, &json::to_vec(&form))
 }
 
@@ -161,7 +162,7 @@ pub fn verify(
     if form.iss != enrolment.account {
         return Err(ReceiptError::Issuer);
     }
-    if form.aud != enrolment.terminal {
+    if form.aud != Audience::Terminal(enrolment.terminal.clone()) {
         return Err(ReceiptError::Audience);
     }
     let mut open: BTreeMap<_, _> = sent.iter().map(|payload| (payload.record, payload)).collect();

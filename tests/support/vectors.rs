@@ -341,8 +341,9 @@ fn receipts() -> Value {
                     r#"{{"id":"{}","digest":"{digest}","seq":1,"outcome":"rejected","replayed":false}}"#,
                     sent[0].record
                 );
-                let text =
-                    format!(r#"{{"iss":"A-TEST","aud":"T-1","iat":"2026-11-22T11:30:00.000Z","entries":[{entry}]}}"#);
+                let text = format!(
+                    r#"{{"iss":"A-TEST","aud":"terminal:T-1","iat":"2026-11-22T11:30:00.000Z","entries":[{entry}]}}"#
+                );
                 jws::sign(&key("account"), Typ::Receipt, text.as_bytes())
             },
             Some("json_shape"),
@@ -411,6 +412,14 @@ fn documents() -> Value {
     add("by the catalogue's key".into(), name, issue(&header, &list, "catalogue"), None, Some("jws_key"));
     add("cut".into(), name, vec![good[0][..good[0].len() / 2].to_owned()], None, Some("jws_malformed"));
     add("a part twice".into(), name, vec![good[0].clone(), good[0].clone()], None, Some("document_parts"));
+    let newer = Header { seq: header.seq + 60_000, ..header.clone() };
+    let base_list = Content::CardList(wire::card_list(2));
+    let new_list = Content::CardList(wire::card_list(3));
+    let delta = document::issue_delta(&newer, &new_list, &header, &base_list, &key("account")).expect("a change");
+    let other_base = issue(&header, &Content::CardList(wire::card_list(1)), "account");
+    add("a version and a delta on it".into(), name, vec![good[0].clone(), delta.clone()], Some(header.seq), None);
+    add("a delta alone".into(), name, vec![delta.clone()], None, Some("document_base"));
+    add("a delta on other cards".into(), name, vec![other_base[0].clone(), delta], None, Some("document_result"));
     let catalogue = issue(&wire::header(DocumentName::Catalogue), &Content::Catalogue(wire::catalogue()), "catalogue");
     add("a catalogue instead".into(), name, catalogue, None, Some("jws_typ"));
     json!({

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     domain::{
         documents::DocumentName,
-        ids::{AccountId, ProviderId, SiteId, TerminalId},
+        ids::{AccountId, Digest, ProviderId, SiteId, TerminalId},
         record::Enrolment,
     },
     protocol::form::{self, TextForm},
@@ -92,23 +92,38 @@ pub struct Header {
     pub exp: Timestamp,
 }
 
-/// One part as it is signed. Header members are written out rather than flattened, because flattening reads through a
-/// buffer that cannot keep raw JSON.
-#[derive(Serialize, Deserialize)]
-#[serde(from = "Flat", into = "Flat")]
+/// One part as it is signed: of a whole version, or the change that makes one out of an older one.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "Flat", into = "Flat")]
 pub(super) struct Envelope {
     pub header: Header,
     pub part: u16,
     pub parts: u16,
-    pub content: Box<RawValue>,
+    pub body: Body,
 }
 
-impl Clone for Envelope {
-    fn clone(&self) -> Self {
-        Self { header: self.header.clone(), content: self.content.clone(), ..*self }
-    }
+/// What an envelope carries.
+#[derive(Clone)]
+pub(super) enum Body {
+    /// The content of this part.
+    Whole(Box<RawValue>),
+    /// A change.
+    Delta(Delta),
 }
 
+/// A change to an older version.
+#[derive(Clone)]
+pub(super) struct Delta {
+    /// Sequence of the version it changes.
+    pub base: u64,
+    /// SHA-256 over the canonical JSON of the resulting content.
+    pub result: Digest,
+    /// What changes.
+    pub change: Box<RawValue>,
+}
+
+/// The wire form. Header members are written out rather than flattened, because flattening reads through a buffer that
+/// cannot keep raw JSON.
 #[derive(Serialize, Deserialize)]
 struct Flat {
     iss: String,
@@ -123,19 +138,37 @@ struct Flat {
     exp: Timestamp,
     part: u16,
     parts: u16,
-    content: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<Box<RawValue>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<u64>,
+    #[serde(with = "form::option", default, skip_serializing_if = "Option::is_none")]
+    result: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delta: Option<Box<RawValue>>,
 }
 
-impl From<Flat> for Envelope {
-    fn from(flat: Flat) -> Self {
-        let Flat { iss, aud, name, seq, iat, exp, part, parts, content } = flat;
-        Self { header: Header { iss, aud, name, seq, iat, exp }, part, parts, content }
+impl TryFrom<Flat> for Envelope {
+    type Error = &'static str;
+
+    fn try_from(flat: Flat) -> Result<Self, &'static str> {
+        let Flat { iss, aud, name, seq, iat, exp, part, parts, content, base, result, delta } = flat;
+        let body = match (content, base, result, delta) {
+            (Some(content), None, None, None) => Body::Whole(content),
+            (None, Some(base), Some(result), Some(change)) => Body::Delta(Delta { base, result, change }),
+            _ => return Err("either content, or base, result and delta"),
+        };
+        Ok(Self { header: Header { iss, aud, name, seq, iat, exp }, part, parts, body })
     }
 }
 
 impl From<Envelope> for Flat {
     fn from(envelope: Envelope) -> Self {
-        let Envelope { header: Header { iss, aud, name, seq, iat, exp }, part, parts, content } = envelope;
-        Self { iss, aud, name, seq, iat, exp, part, parts, content }
+        let Envelope { header: Header { iss, aud, name, seq, iat, exp }, part, parts, body } = envelope;
+        let (content, base, result, delta) = match body {
+            Body::Whole(content) => (Some(content), None, None, None),
+            Body::Delta(delta) => (None, Some(delta.base), Some(delta.result), Some(delta.change)),
+        };
+        Self { iss, aud, name, seq, iat, exp, part, parts, content, base, result, delta }
     }
 }

@@ -197,7 +197,7 @@ impl TrustListForm {
 /// `prefixes` is base64url over the concatenated 8-byte prefixes: half the size of an array of texts.
 #[derive(Serialize, Deserialize)]
 pub(super) struct DenyListForm {
-    prefixes: String,
+    pub prefixes: String,
 }
 
 impl Form for DenyListForm {
@@ -244,26 +244,26 @@ impl DenyListForm {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct CardListForm {
-    ref_kid: String,
-    booked_through: BTreeMap<String, u64>,
-    entries: Vec<EntryForm>,
+    pub ref_kid: String,
+    pub booked_through: BTreeMap<String, u64>,
+    pub entries: Vec<EntryForm>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct EntryForm {
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct EntryForm {
     #[serde(with = "form::list")]
-    refs: Vec<CardRef>,
+    pub refs: Vec<CardRef>,
     #[serde(with = "form")]
     tag: Tag,
     #[serde(with = "form")]
-    child: ChildId,
+    pub child: ChildId,
     #[serde(with = "form")]
     state: CardState,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     offers: BTreeMap<String, EntitlementForm>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct EntitlementForm {
     #[serde(with = "form")]
     until: Date,
@@ -286,6 +286,13 @@ impl Form for CardListForm {
     }
 }
 
+impl EntryForm {
+    /// What an entry is known by in a delta, and sorted by: its first reference and its child.
+    pub fn place(&self) -> (Option<CardRef>, &ChildId) {
+        (self.refs.first().copied(), &self.child)
+    }
+}
+
 impl CardListForm {
     pub fn of(list: &CardList, aud: &Audience) -> Self {
         let entitlement = |(offer, e): (&OfferId, &Entitlement)| {
@@ -303,7 +310,10 @@ impl CardListForm {
             Audience::Terminal(terminal) => [(terminal.write(), list.booked_through)].into(),
             _ => BTreeMap::new(),
         };
-        Self { ref_kid: list.ref_kid.clone(), booked_through, entries: list.entries.iter().map(entry).collect() }
+        let mut entries: Vec<_> = list.entries.iter().map(entry).collect();
+        // One order for all, so that a list and its digest do not depend on who made it.
+        entries.sort_by(|a, b| a.place().cmp(&b.place()));
+        Self { ref_kid: list.ref_kid.clone(), booked_through, entries }
     }
 
     pub fn read(self, header: &Header, me: &Enrolment) -> Result<CardList, &'static str> {

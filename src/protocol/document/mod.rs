@@ -5,6 +5,7 @@
 //! terminal, newer than what it has, not from the future and not over.
 
 mod catalogue;
+mod delta;
 mod envelope;
 mod keys;
 mod lists;
@@ -15,7 +16,7 @@ use thiserror::Error;
 
 use self::{
     catalogue::CatalogueForm,
-    envelope::Envelope,
+    envelope::{Body, Delta, Envelope},
     keys::KeysForm,
     lists::{CardListForm, DenyListForm, DescriptorForm, ProfilesForm, TrustListForm},
 };
@@ -68,6 +69,12 @@ pub enum DocumentError {
     /// Parts are missing, double, too many, or do not belong together.
     #[error("the parts do not make one document")]
     Parts,
+    /// A delta on another version than the one before it, or of a document that has none.
+    #[error("a delta on another version")]
+    Base,
+    /// The changed content is not the one the account meant.
+    #[error("the delta does not give what it promises")]
+    Result,
     /// Not newer than what is held.
     #[error("an older document")]
     Rollback,
@@ -93,6 +100,8 @@ impl DocumentError {
             Self::Issuer => "document_issuer",
             Self::Audience => "document_audience",
             Self::Parts => "document_parts",
+            Self::Base => "document_base",
+            Self::Result => "document_result",
             Self::Rollback => "document_rollback",
             Self::Ahead => "document_ahead",
             Self::Expired => "document_expired",
@@ -198,13 +207,39 @@ pub fn issue(header: &Header, content: &Content, key: &SigningKey) -> Result<Vec
     let contents = write_parts(content, header)?;
     let parts = u16::try_from(contents.len()).ok().filter(|parts| *parts <= MAX_PARTS).ok_or(DocumentError::Parts)?;
     let sign = |(part, content)| {
-        let envelope = Envelope { header: header.clone(), part, parts, content };
+        let envelope = Envelope { header: header.clone(), part, parts, body: Body::Whole(content) };
         jws::sign(key, Typ::Document(header.name), &json::to_vec(&envelope))
     };
     Ok((1..=parts).zip(contents).map(sign).collect())
 }
 
-/// Verifies and assembles all parts of a document and decides whether it may be taken over.
+/// Issues the change from one version of a card list or deny list to another, as one part that goes after the parts of
+/// the base.
+///
+/// # Errors
+/// [`DocumentError::Base`] for other documents or an older result, [`DocumentError::Parts`] if the change is so large
+/// that the whole version is the better answer.
+pub fn issue_delta(
+    header: &Header,
+    content: &Content,
+    base: &Header,
+    base_content: &Content,
+    key: &SigningKey,
+) -> Result<String, DocumentError> {
+    if header.name != base.name || header.seq <= base.seq {
+        return Err(DocumentError::Base);
+    }
+    let (change, result) = delta::difference(content, &header.aud, base_content, &base.aud)?;
+    if change.get().len() > PART_BUDGET {
+        return Err(DocumentError::Parts);
+    }
+    let body = Body::Delta(Delta { base: base.seq, result, change });
+    let envelope = Envelope { header: header.clone(), part: 1, parts: 1, body };
+    Ok(jws::sign(key, Typ::Document(header.name), &json::to_vec(&envelope)))
+}
+
+/// Verifies and assembles a document and decides whether it may be taken over: the parts of a whole version, and after
+/// them any number of deltas, each on the version before it.
 ///
 /// # Errors
 /// [`DocumentError`]: signatures first, then the envelope's rules, then the content.
@@ -219,20 +254,55 @@ pub fn read(name: DocumentName, parts: &[String], expected: &Expectation<'_>) ->
             Ok(json::from_slice(&verified.payload, MAX_PART_LEN)?)
         })
         .collect::<Result<_, DocumentError>>()?;
-    let header = envelopes[0].header.clone();
-    let together = envelopes.iter().zip(1..).all(|(envelope, part)| {
-        envelope.header == header && envelope.part == part && usize::from(envelope.parts) == parts.len()
-    });
-    if !together {
-        return Err(DocumentError::Parts);
-    }
+    let (whole, deltas) = versions(envelopes)?;
+    let header = deltas.last().map_or(&whole.header, |(header, _)| header).clone();
     accept(&header, name, expected)?;
-    let contents: Vec<Box<RawValue>> = envelopes.into_iter().map(|envelope| envelope.content).collect();
-    let content = read_parts(&header, &contents, expected.enrolment)?;
+    // The versions a delta builds on are history: they must be ours, and need not be in force.
+    let history = Expectation { held: None, lapsed: true, ..*expected };
+    let older = std::iter::once(&whole.header).chain(deltas.iter().map(|(header, _)| header));
+    older.into_iter().try_for_each(|header| accept(header, name, &history))?;
+    let content = read_content(&header, &whole, &deltas, expected.enrolment)?;
     Ok(Document { header, content, parts: parts.to_vec() })
 }
 
-/// The number of parts one part announces, its signature verified: how a terminal learns what else to fetch.
+/// A whole version, put together.
+struct Whole {
+    header: Header,
+    contents: Vec<Box<RawValue>>,
+}
+
+/// Sorts the parts into one whole version and the deltas that follow it.
+fn versions(envelopes: Vec<Envelope>) -> Result<(Whole, Vec<(Header, Delta)>), DocumentError> {
+    let mut envelopes = envelopes.into_iter().peekable();
+    let first = envelopes.peek().ok_or(DocumentError::Parts)?;
+    let (header, count) = (first.header.clone(), first.parts);
+    let mut contents = Vec::new();
+    for part in 1..=count {
+        let envelope = envelopes.next().ok_or(DocumentError::Parts)?;
+        let fits = envelope.header == header && envelope.part == part && envelope.parts == count;
+        match envelope.body {
+            Body::Whole(content) if fits => contents.push(content),
+            Body::Delta(_) if part == 1 => return Err(DocumentError::Base),
+            _ => return Err(DocumentError::Parts),
+        }
+    }
+    let mut deltas: Vec<(Header, Delta)> = Vec::new();
+    for envelope in envelopes {
+        let Body::Delta(delta) = envelope.body else { return Err(DocumentError::Parts) };
+        let before = deltas.last().map_or(header.seq, |(header, _)| header.seq);
+        if (envelope.part, envelope.parts) != (1, 1) {
+            return Err(DocumentError::Parts);
+        }
+        if delta.base != before || envelope.header.seq <= before {
+            return Err(DocumentError::Base);
+        }
+        deltas.push((envelope.header, delta));
+    }
+    Ok((Whole { header, contents }, deltas))
+}
+
+/// Header, number and count of one part, its signature verified: how a terminal learns what else to fetch. A delta is
+/// part 1 of 1.
 ///
 /// # Errors
 /// [`DocumentError`].
@@ -330,21 +400,45 @@ fn write_parts(content: &Content, header: &Header) -> Result<Vec<Box<RawValue>>,
     })
 }
 
-fn read_parts(header: &Header, parts: &[Box<RawValue>], me: &Enrolment) -> Result<Content, DocumentError> {
-    fn form<F: Form>(parts: &[Box<RawValue>]) -> Result<F, DocumentError> {
-        let parse = |raw: &RawValue| {
-            serde_json::from_str(raw.get()).map_err(|e| DocumentError::Json(JsonError::Shape(e.to_string())))
-        };
-        let (first, rest) = parts.split_first().ok_or(DocumentError::Parts)?;
-        let mut whole: F = parse(first)?;
-        for part in rest {
-            if !whole.append(parse(part)?) {
-                return Err(DocumentError::Parts);
-            }
+fn form<F: Form>(parts: &[Box<RawValue>]) -> Result<F, DocumentError> {
+    let (first, rest) = parts.split_first().ok_or(DocumentError::Parts)?;
+    let mut whole: F = parse(first)?;
+    for part in rest {
+        if !whole.append(parse(part)?) {
+            return Err(DocumentError::Parts);
         }
-        Ok(whole)
     }
-    let wrong = DocumentError::Content;
+    Ok(whole)
+}
+
+/// The shape of JSON that was walked strictly as part of its envelope.
+fn parse<T: serde::de::DeserializeOwned>(raw: &RawValue) -> Result<T, DocumentError> {
+    serde_json::from_str(raw.get()).map_err(|error| DocumentError::Json(JsonError::Shape(error.to_string())))
+}
+
+/// The form of the last version: the whole one, changed by one delta after the other.
+fn changed<F: delta::Changing>(whole: &Whole, deltas: &[(Header, Delta)]) -> Result<F, DocumentError> {
+    let mut form: F = form(&whole.contents)?;
+    for (_, delta) in deltas {
+        form.apply(parse(&delta.change)?);
+        if delta::digest(&form) != delta.result {
+            return Err(DocumentError::Result);
+        }
+    }
+    Ok(form)
+}
+
+fn read_content(
+    header: &Header,
+    whole: &Whole,
+    deltas: &[(Header, Delta)],
+    me: &Enrolment,
+) -> Result<Content, DocumentError> {
+    let (wrong, parts) = (DocumentError::Content, &whole.contents);
+    let changes = matches!(header.name, DocumentName::CardList | DocumentName::DenyList);
+    if !changes && !deltas.is_empty() {
+        return Err(DocumentError::Base);
+    }
     Ok(match header.name {
         DocumentName::Keys => Content::Keys(form::<KeysForm>(parts)?.read().map_err(wrong)?),
         DocumentName::Descriptor => {
@@ -352,8 +446,12 @@ fn read_parts(header: &Header, parts: &[Box<RawValue>], me: &Enrolment) -> Resul
         }
         DocumentName::Catalogue => Content::Catalogue(form::<CatalogueForm>(parts)?.read(header).map_err(wrong)?),
         DocumentName::TrustList => Content::TrustList(form::<TrustListForm>(parts)?.read(header)),
-        DocumentName::DenyList => Content::DenyList(form::<DenyListForm>(parts)?.read(header).map_err(wrong)?),
-        DocumentName::CardList => Content::CardList(form::<CardListForm>(parts)?.read(header, me).map_err(wrong)?),
+        DocumentName::DenyList => {
+            Content::DenyList(changed::<DenyListForm>(whole, deltas)?.read(header).map_err(wrong)?)
+        }
+        DocumentName::CardList => {
+            Content::CardList(changed::<CardListForm>(whole, deltas)?.read(header, me).map_err(wrong)?)
+        }
         DocumentName::Profiles => Content::Profiles(form::<ProfilesForm>(parts)?.read(header)),
     })
 }
