@@ -482,12 +482,21 @@ matches = true
         let mut wrong = Vec::new();
         for (base, from, to, code, line, key) in cases {
             assert!(base.contains(from), "the case changes nothing: {from}");
+            assert!(Fault::CODES.contains(&code));
             let found = fault_of(&base.replacen(from, to, 1));
             if found != Err((code, line, key.to_owned())) {
                 wrong.push(format!("{to}\n    expected {code} {line:?} {key}, found {found:?}"));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn has_an_entry_in_the_run_book() {
+        let book = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md")).unwrap();
+        for code in Fault::CODES {
+            assert_eq!(book.lines().filter(|line| *line == format!("### `{code}`")).count(), 1, "{code}");
+        }
     }
 
     #[test]

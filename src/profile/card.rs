@@ -6,11 +6,11 @@ use super::{
     Origin,
     atr::Atr,
     card_match::CardMatch,
-    common::{Evidence, Messages, Schema},
     error::Fault,
     extract::{Extract, NumberCheck, Step, SunParameters, UidTransform, uid_text},
     hex::Hex,
     pattern::ProfileId,
+    preamble::{Evidence, Messages, Schema},
 };
 use crate::domain::{
     ids::DistrictId,

@@ -144,6 +144,34 @@ impl Fault {
         Self::LevelTooHigh { wanted: wanted.get(), ceiling: ceiling.get() }
     }
 
+    /// All codes, for the run book's completeness.
+    pub const CODES: [&'static str; 24] = [
+        "profile_unreadable",
+        "profile_too_large",
+        "profile_not_utf8",
+        "profile_syntax",
+        "profile_unknown_key",
+        "profile_unknown_word",
+        "profile_missing_key",
+        "profile_value",
+        "profile_schema",
+        "profile_kind",
+        "profile_id",
+        "profile_file_name",
+        "profile_too_many",
+        "profile_duplicate_id",
+        "profile_key_material",
+        "profile_raw_bytes",
+        "profile_pattern",
+        "profile_pattern_without_sample",
+        "profile_sample",
+        "profile_matches_everything",
+        "profile_level",
+        "profile_method",
+        "profile_never_read",
+        "profile_ambiguous",
+    ];
+
     /// Stable code for the service page and the run book.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -20,11 +20,11 @@
 mod atr;
 mod card;
 mod card_match;
-mod common;
 mod error;
 mod extract;
 mod hex;
 mod pattern;
+mod preamble;
 mod reader;
 mod reader_match;
 mod shipped;
@@ -44,7 +44,6 @@ pub use self::{
     card_match::{
         Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
-    common::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts},
     error::{Fault, ProfileError},
     extract::{Decode, Extract, NumberCheck, Step, SunParameters, UidTransform, uid_text},
     hex::{Hex, HexError},
@@ -52,6 +51,7 @@ pub use self::{
         Bcd, BcdError, BcdRange, BcdRangeError, MAX_PATTERN_LEN, Pattern, PatternError, ProfileId, ProfileIdError,
         UsbId, UsbIdError,
     },
+    preamble::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts},
     reader::{
         Capability, Escape, FirmwareStatus, Host, HostDriver, HostLinux, KnownFirmware, Quirk, Quirks, ReaderProfile,
         ReaderTests, SampleName, Technology, Timing, UidOrder, UidOrders,

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use super::{
     Origin,
-    common::{Evidence, Messages, Schema},
     error::Fault,
     hex::Hex,
     pattern::{Bcd, Pattern, ProfileId},
+    preamble::{Evidence, Messages, Schema},
     reader_match::{ReaderMatch, SlotRole, SlotRule, System},
     signal::{Family, Signals},
 };

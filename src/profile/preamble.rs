@@ -1,4 +1,4 @@
-//! What reader and card profiles have in common.
+//! What every profile says of itself, whatever it describes: its format, on what it rests, texts for people.
 
 use std::collections::BTreeMap;
 
