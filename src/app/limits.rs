@@ -63,6 +63,21 @@ pub const READER_RETRY: Duration = Duration::from_secs(1);
 /// A call into PC/SC that takes longer has hung: the thread is given up (faults, 15).
 pub const READER_STUCK: Duration = Duration::from_secs(8);
 
+/// Most threads of the reader at a time, abandoned ones included: a driver that hangs for good costs no more.
+pub const READER_THREADS: usize = 4;
+
+/// How long an orderly stop waits for the reader's thread to leave its card.
+pub const READER_STOP: Duration = Duration::from_secs(1);
+
+/// A card that has signed and is back within this time was never away: phones flap in the field (faults, 22).
+pub const READER_FLAP: Duration = Duration::from_secs(1);
+
+/// How long a phone is waited for whose holder has yet to choose a child (card-application, 1.5).
+pub const CHOOSE: Duration = Duration::from_secs(20);
+
+/// Between two questions to such a phone.
+pub const CHOOSE_AGAIN: Duration = Duration::from_secs(1);
+
 /// How often the watchdog looks.
 pub const READER_WATCH: Duration = Duration::from_millis(500);
 

@@ -13,7 +13,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
 use teilhabe_terminal::{
-    ports::Entropy,
+    adapters::system::{SystemClock, SystemEntropy},
+    ports::{Clock, Entropy},
     sim::{CardKind, Demo, Departure, Fault, VirtualCard, VpcdSlot, Wallet, code},
 };
 
@@ -109,13 +110,15 @@ fn main() -> ExitCode {
 }
 
 fn run(verb: Verb) -> anyhow::Result<()> {
-    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+    // Seconds since 1970: a card office issues by the time of its machine.
+    let now = SystemClock::new(&*entropy).wall().as_second();
     let mut out = std::io::stdout().lock();
     match verb {
         Verb::Present { card, demo, connect, hold, repeat, fault } => {
             let wallet = Wallet::beside(&demo, entropy);
             for round in 0..repeat {
-                let mut card = virtual_card(&wallet, &card, &demo, fault)?;
+                let mut card = virtual_card(&wallet, &card, &demo, fault, now)?;
                 let slot = VpcdSlot::connect(&connect).with_context(|| {
                     format!("{connect}: no virtual reader listens there; is pcscd running, with vpcd, and not idle?")
                 })?;
@@ -137,7 +140,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             };
             ensure!(!(expired && kind == CardKind::Number), "a number has no lifetime that could be over");
             let card = demo.card_of_child(&child, kind)?;
-            let text = Wallet::beside(&path, entropy).code(&demo, card, expired, now())?;
+            let text = Wallet::beside(&path, entropy).code(&demo, card, expired, now)?;
             match png {
                 Some(file) => {
                     let picture = code::picture(&text).map_err(anyhow::Error::msg)?;
@@ -164,7 +167,13 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn virtual_card(wallet: &Wallet, card: &str, demo: &Path, fault: Option<Fault>) -> anyhow::Result<VirtualCard> {
+fn virtual_card(
+    wallet: &Wallet,
+    card: &str,
+    demo: &Path,
+    fault: Option<Fault>,
+    now: i64,
+) -> anyhow::Result<VirtualCard> {
     let file = Path::new(card);
     if file.is_file() {
         if matches!(fault, Some(Fault::Expired | Fault::UnknownIssuer | Fault::OldCertificate | Fault::TwoCards)) {
@@ -173,20 +182,5 @@ fn virtual_card(wallet: &Wallet, card: &str, demo: &Path, fault: Option<Fault>) 
         return Ok(wallet.card_in(file, fault)?);
     }
     let demo = Demo::read(demo)?;
-    Ok(wallet.card(&demo, demo.card(card)?, fault, now())?)
-}
-
-/// Seconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "a card office issues by the time of its machine")]
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
-
-/// The machine's chance.
-struct SystemEntropy;
-
-impl Entropy for SystemEntropy {
-    fn fill(&self, buffer: &mut [u8]) {
-        aws_lc_rs::rand::fill(buffer).expect("the system has a source of chance");
-    }
+    Ok(wallet.card(&demo, demo.card(card)?, fault, now)?)
 }

@@ -1,7 +1,14 @@
 //! A smart card as its reader meets it: bytes in, bytes out. Application BIK1 of card-application 1, or a chip that has
 //! nothing but a UID; right to the byte, or wrong in one of the ways of [`Fault`].
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use p256::{
     PublicKey, SecretKey,
@@ -88,6 +95,8 @@ pub struct VirtualCard {
     selected: bool,
     current_file: Option<u8>,
     witness: Option<Witness>,
+    /// With a phone: its holder has chosen a child.
+    chosen: Option<Arc<AtomicBool>>,
 }
 
 impl VirtualCard {
@@ -132,6 +141,7 @@ impl VirtualCard {
             selected: false,
             current_file: None,
             witness: None,
+            chosen: None,
         }
     }
 
@@ -171,6 +181,13 @@ impl VirtualCard {
     #[must_use]
     pub fn witnessed(mut self, witness: impl FnMut(&[u8]) + Send + 'static) -> Self {
         self.witness = Some(Box::new(witness));
+        self
+    }
+
+    /// A phone that answers SELECT with 6985 until `chosen` is true.
+    #[must_use]
+    pub fn undecided(mut self, chosen: Arc<AtomicBool>) -> Self {
+        self.chosen = Some(chosen);
         self
     }
 
@@ -289,6 +306,9 @@ impl VirtualCard {
         if name.len() < AID_PREFIX || !AID.starts_with(name) {
             self.deselect();
             return Err(SW_NOT_FOUND);
+        }
+        if self.chosen.as_ref().is_some_and(|chosen| !chosen.load(Ordering::Relaxed)) {
+            return Err(SW_CONDITIONS);
         }
         self.selects += 1;
         self.selected = true;

@@ -35,7 +35,7 @@ pub enum Departure {
 /// The service asks more than once as it finds and powers a card; the next look comes 400 ms later.
 const ONE_LOOK: Duration = Duration::from_millis(250);
 /// The service has surely looked twice in this time, and so noticed that a slot is empty.
-const NOTICED: Duration = Duration::from_millis(1000);
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// A connection to one slot of `vpcd`; the card is in as long as it is open.
 pub struct VpcdSlot {
