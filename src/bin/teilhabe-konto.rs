@@ -224,7 +224,7 @@ enum ChildVerb {
 }
 
 #[derive(Args)]
-struct CardData {
+struct CardArgs {
     /// Unique name.
     #[arg(long)]
     name: String,
@@ -247,7 +247,7 @@ enum CardVerb {
         #[command(flatten)]
         office: Office,
         #[command(flatten)]
-        card: CardData,
+        card: CardArgs,
         #[arg(long)]
         child: Option<String>,
     },
@@ -266,7 +266,7 @@ enum CardVerb {
         #[arg(long)]
         old: String,
         #[command(flatten)]
-        card: CardData,
+        card: CardArgs,
     },
 }
 
@@ -511,7 +511,7 @@ fn card(verb: CardVerb) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn order(card: CardData, child: Option<String>) -> anyhow::Result<CardOrder> {
+fn order(card: CardArgs, child: Option<String>) -> anyhow::Result<CardOrder> {
     let (kind, bytes) = match card.kind.as_str() {
         "number" => (IdentityKind::Number, card.identity.into_bytes()),
         "uid" => (IdentityKind::Uid, card.identity.to_ascii_uppercase().into_bytes()),
