@@ -33,7 +33,7 @@ impl Terminal {
             operator,
             catalogue_seq,
         })));
-        self.enter(Phase::Committing { owed: Box::new(owed), uncertain: false });
+        self.enter(Phase::Committing { owed: Box::new(owed), uncertain: None });
     }
 
     pub(super) fn committed(&mut self, step: &mut Step, record: RecordId) {
@@ -60,11 +60,13 @@ impl Terminal {
                     self.refuse(step, Refusal::NotRecorded, by);
                 }
                 // It may be there nevertheless: only the reopened journal knows.
-                Some(_) if !*uncertain => {
-                    *uncertain = true;
-                    step.push(Effect::LookUp(record));
-                }
-                Some(why) => self.close(step, why),
+                Some(why) => match *uncertain {
+                    None => {
+                        *uncertain = Some(why);
+                        step.push(Effect::LookUp(record));
+                    }
+                    Some(first) => self.close(step, first),
+                },
             },
             _ => self.aside_failed(step, record, blocked),
         }
@@ -141,21 +143,27 @@ impl Terminal {
             ..TapResult::default()
         };
         self.unshown.insert(draft.record);
-        self.last_grant = Some(LastGrant { of: Some(Reversible::of(&draft)), until: step.now() + span::UNDO });
-        self.show_grant(step, claim, result, answered);
+        self.show_grant(step, claim, Some(Reversible::of(&draft)), result, answered);
     }
 
     /// Any pupil's card: the same light, and nothing is owed.
     pub(super) fn grant_neutral(&mut self, step: &mut Step, claim: Claim, result: TapResult) {
-        self.last_grant = Some(LastGrant { of: None, until: step.now() + span::UNDO });
-        self.show_grant(step, claim, result, true);
+        self.show_grant(step, claim, None, result, true);
     }
 
     /// `answered`: the account has spoken, or nothing is owed to it.
-    fn show_grant(&mut self, step: &mut Step, claim: Claim, mut result: TapResult, answered: bool) {
+    fn show_grant(
+        &mut self,
+        step: &mut Step,
+        claim: Claim,
+        of: Option<Reversible>,
+        mut result: TapResult,
+        answered: bool,
+    ) {
         let class = self.class_now(&claim, &result, answered);
         result.class = Some(class);
         step.push(Effect::Chime(Chime::Yes));
+        self.last_grant = Some(LastGrant { of, until: step.now() + span::UNDO, result: result.clone() });
         let display = if self.setup.place == Place::Lane { span::BOOKED } else { span::BOOKED_AT_DESK };
         let outcome = Outcome { result, claim: None, unanswered: !answered };
         if claim.by_card() {

@@ -233,7 +233,7 @@ impl Terminal {
         let mut step = Step { at, fresh, effects: Vec::new() };
         self.refused = None;
         self.take(&mut step, input);
-        let armed = self.phase.takes_cards();
+        let armed = self.phase.arms_reader();
         if armed != self.armed {
             self.armed = armed;
             step.push(Effect::ArmReader(armed));

@@ -102,8 +102,8 @@ pub(super) enum Phase {
     Authenticating(Box<Owed>),
     Committing {
         owed: Box<Owed>,
-        /// The commit failed once; the record is being looked up.
-        uncertain: bool,
+        /// The commit failed once, for this reason; the record is being looked up.
+        uncertain: Option<BlockedBy>,
     },
     Confirming(Box<Owed>),
     Granted(Box<Outcome>),
@@ -250,7 +250,13 @@ impl Phase {
         matches!(self, Self::Authenticating(owed) if owed.claim.tap == tap)
     }
 
-    /// The reader may read cards.
+    /// The reader may read. While a record is on its way to the disk it may begin with the next card, which is held; where
+    /// a person or the account is waited for, a card would lie in its transaction for too long.
+    pub(super) fn arms_reader(&self) -> bool {
+        self.takes_cards() || matches!(self, Self::Committing { .. })
+    }
+
+    /// A card that appears now is dealt with now.
     pub(super) fn takes_cards(&self) -> bool {
         match self {
             Self::Reading { by_code, .. } => !by_code,

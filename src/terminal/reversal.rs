@@ -60,6 +60,8 @@ pub(super) struct LastGrant {
     /// `None` for a neutral card: nothing is owed, and the touch looks the same.
     pub of: Option<Reversible>,
     pub until: Duration,
+    /// The picture of it.
+    pub result: TapResult,
 }
 
 impl LastGrant {
@@ -72,8 +74,8 @@ impl LastGrant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Aside {
     what: AsideOf,
-    /// The commit failed once; the record is being looked up.
-    uncertain: bool,
+    /// The commit failed once, for this reason; the record is being looked up.
+    uncertain: Option<BlockedBy>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +108,7 @@ impl Terminal {
             operator: self.operator(),
         };
         step.push(Effect::Commit(Box::new(record)));
-        self.aside.insert(step.fresh, Aside { what, uncertain: false });
+        self.aside.insert(step.fresh, Aside { what, uncertain: None });
     }
 
     pub(super) fn take_back(&mut self, step: &mut Step, of: Reversible, reason: ReversalReason, by_hand: bool) {
@@ -125,8 +127,9 @@ impl Terminal {
             Some(of) if self.reversed.contains(&of.record) => return Err(CommandRefusal::AlreadyReversed),
             Some(of) => self.take_back(step, of, ReversalReason::Undo, true),
             None => {
+                let TapResult { offer, amount, tag, .. } = last.result.clone();
                 self.recent.clear();
-                self.show_reversed(step, TapResult::default());
+                self.show_reversed(step, TapResult { offer, amount, tag, ..TapResult::default() });
             }
         }
         self.last_grant = None;
@@ -214,11 +217,13 @@ impl Terminal {
     pub(super) fn aside_failed(&mut self, step: &mut Step, record: RecordId, blocked: Option<BlockedBy>) {
         let Some(aside) = self.aside.get_mut(&record) else { return };
         match blocked {
-            Some(_) if !aside.uncertain => {
-                aside.uncertain = true;
-                step.push(Effect::LookUp(record));
-            }
-            Some(why) => self.close(step, why),
+            Some(why) => match aside.uncertain {
+                None => {
+                    aside.uncertain = Some(why);
+                    step.push(Effect::LookUp(record));
+                }
+                Some(first) => self.close(step, first),
+            },
             None => {
                 let Some(aside) = self.aside.remove(&record) else { return };
                 match aside.what {
