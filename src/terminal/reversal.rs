@@ -215,6 +215,9 @@ impl Terminal {
     }
 
     pub(super) fn aside_failed(&mut self, step: &mut Step, record: RecordId, blocked: Option<BlockedBy>) {
+        if let Phase::OutOfService(_) = self.phase {
+            return;
+        }
         let Some(aside) = self.aside.get_mut(&record) else { return };
         match blocked {
             Some(why) => match aside.uncertain {

@@ -2,14 +2,14 @@
 #![allow(dead_code, reason = "every test program compiles all of it and uses a part")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that cannot be set up has to fail")]
 
-#[cfg(feature = "pcsc")]
-#[cfg(feature = "sim")]
 pub mod bik1;
 pub mod claims;
 pub mod issuer;
 pub mod journal;
 pub mod machine;
+#[cfg(feature = "pcsc")]
 pub mod pcscd;
+#[cfg(feature = "sim")]
 pub mod practice;
 pub mod transcript;
 pub mod vectors;
