@@ -838,6 +838,42 @@ fn a_new_terminal_asks_for_its_code_and_for_a_yes() {
 }
 
 #[test]
+fn a_new_terminal_waits_for_its_lists_once_and_not_for_ever() {
+    let before_the_list = || {
+        let mut machine = Machine::new(Place::Lane, false);
+        machine.account.card_list = false;
+        for line in ["started", "account", "accept-notice"] {
+            machine.tell(line);
+        }
+        machine
+    };
+    check(
+        before_the_list(),
+        "
+        committed    => send remember-notice | starting
+        card 1       => end-card | starting
+        wait 14000ms => | starting
+        account      => | starting
+        wait 1000ms  => arm | ready
+        account      => | ready
+    ",
+    );
+    let mut machine = before_the_list();
+    machine.tell("committed");
+    machine.account.card_list = true;
+    assert_eq!(machine.tell("account"), "arm | ready");
+    machine.account.card_list = false;
+    check(
+        machine,
+        "
+        account    => | ready
+        open queue => rows? | queue 0
+        cancel     => | ready
+    ",
+    );
+}
+
+#[test]
 fn a_place_with_sign_on_asks_who_serves() {
     let mut machine = Machine::new(Place::Counter, true);
     machine.tell("account");

@@ -142,7 +142,7 @@ pub struct Terminal {
     notices: BTreeMap<(AccountId, OperatorId), u32>,
     /// Until when catalogue and card list are waited for, monotonic.
     prepare_until: Option<Duration>,
-    /// They were waited for once; nobody waits again in this run.
+    /// They are there, or were waited for long enough; nobody waits again in this run.
     waited_for_documents: bool,
     selection: Selection,
     challenge: Option<String>,

@@ -79,12 +79,15 @@ impl Terminal {
         if self.kept.as_ref().is_some_and(|kept| kept.until <= step.now()) {
             self.kept = None;
         }
-        let prepares = self.phase == Phase::Preparing;
         self.enter(self.home());
-        if self.phase == Phase::Preparing {
-            self.prepare_until = self.prepare_until.filter(|_| prepares).or(Some(step.now() + span::PREPARING));
-            let rest = self.prepare_until.map_or(span::PREPARING, |until| until.saturating_sub(step.now()));
-            self.wake(step, Wake::Prepared, rest);
+        match self.phase {
+            Phase::Preparing => {
+                let until = *self.prepare_until.get_or_insert(step.now() + span::PREPARING);
+                self.wake(step, Wake::Prepared, until.saturating_sub(step.now()));
+            }
+            // A list that lapses later is no reason to stop in the middle of a service.
+            Phase::Ready(_) => self.waited_for_documents = true,
+            _ => {}
         }
         if let Some(held) = &self.held
             && !self.phase.in_service()
@@ -100,7 +103,7 @@ impl Terminal {
         !self.waited_for_documents && self.accounts.values().any(|view| view.catalogue.is_none() || !view.card_list)
     }
 
-    /// They did not: numbers, codes and unknown cards follow their own rules.
+    /// They did not come: numbers, codes and unknown cards follow their own rules.
     pub(super) fn prepared(&mut self, step: &mut Step) {
         self.waited_for_documents = true;
         self.go_home(step);

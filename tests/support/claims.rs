@@ -150,6 +150,7 @@ pub fn account(name: &str, district: &str, prefix: &str, offers: Vec<Offer>) -> 
             card_roots: vec![],
         },
         catalogue: Some(catalogue(offers)),
+        card_list: true,
         standing: TerminalStanding::Active,
         site_name: "Mensa".to_owned(),
     }
