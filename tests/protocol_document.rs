@@ -9,10 +9,11 @@ use support::wire::{account_keys, card_list, contents, deny_list, enrolment, hea
 use teilhabe_terminal::{
     domain::{
         documents::{DenyList, DocumentContent, DocumentName, ProfileBundle},
-        ids::{ProviderId, SiteId, TerminalId},
+        ids::{AccountId, ProviderId, SiteId, TerminalId},
     },
     protocol::{
         document::{self, Audience, Content, Document, DocumentError, Expectation, Header, KeyGrant, key_set},
+        enrolment::{Admitted, Der},
         jws::{self, JwsError, KeySet, Typ},
     },
 };
@@ -225,6 +226,38 @@ fn the_root_cannot_be_made_to_grant_what_is_not_its_own() {
         let error = read(DocumentName::Keys, &parts).map(drop).unwrap_err();
         assert_eq!(error.code(), "document_content", "{}", typ.word());
     }
+}
+
+#[test]
+fn an_admitted_terminal_believes_what_its_root_vouches_for() {
+    let me = enrolment();
+    let document = |content: Content, label: &str| {
+        document::issue(&header(content.name()), &content, &key(label)).unwrap().remove(0)
+    };
+    let admitted = Admitted {
+        account: me.account.clone(),
+        terminal: me.terminal.clone(),
+        provider: me.provider.clone(),
+        site: me.site.clone(),
+        site_name: "Mensa".into(),
+        chain: vec![Der(vec![0x30])],
+        keys: document(Content::Keys(account_keys()), "root"),
+        descriptor: document(Content::Descriptor(support::wire::descriptor()), "account"),
+    };
+    let check = |admitted: &Admitted| admitted.verify(key("root").public(), now()).map(|(keys, ..)| keys.header.name);
+    assert_eq!(check(&admitted), Ok(DocumentName::Keys));
+    assert_eq!(admitted.enrolment(), me);
+    let code = |change: &dyn Fn(&mut Admitted)| {
+        let mut changed = admitted.clone();
+        change(&mut changed);
+        check(&changed).unwrap_err().code()
+    };
+    assert_eq!(code(&|it| it.keys = document(Content::Keys(account_keys()), "stranger")), "jws_key");
+    let stranger = document(Content::Descriptor(support::wire::descriptor()), "stranger");
+    assert_eq!(code(&|it| it.descriptor = stranger.clone()), "jws_key");
+    assert_eq!(code(&|it| it.account = AccountId::new("A-OTHER").unwrap()), "document_issuer");
+    assert_eq!(code(&|it| it.descriptor = it.keys.clone()), "jws_typ");
+    assert_eq!(code(&|it| it.chain.clear()), "document_content");
 }
 
 #[test]
