@@ -1,5 +1,6 @@
 //! Signed documents: what the account issues is what the terminal reads, and nothing older, foreign, cut, forged or from
 //! the future replaces what it has (faults 32, 38, 41, 43).
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
 mod support;
 
@@ -99,7 +100,7 @@ fn large_lists_travel_in_parts_and_come_back_whole() {
     parts.swap(0, 1);
     assert_eq!(read(DocumentName::CardList, &parts), Err(DocumentError::Parts), "out of order");
     parts.swap(0, 1);
-    let last = parts.pop().unwrap();
+    let taken = parts.pop().unwrap();
     assert_eq!(read(DocumentName::CardList, &parts), Err(DocumentError::Parts), "cut in half");
     parts.push(parts[0].clone());
     assert_eq!(read(DocumentName::CardList, &parts), Err(DocumentError::Parts), "one part twice");
@@ -110,7 +111,7 @@ fn large_lists_travel_in_parts_and_come_back_whole() {
     parts.push(other.last().unwrap().clone());
     assert_eq!(read(DocumentName::CardList, &parts), Err(DocumentError::Parts), "a part of another version");
     parts.pop();
-    parts.push(last[..last.len() / 2].to_owned());
+    parts.push(taken[..taken.len() / 2].to_owned());
     assert!(matches!(read(DocumentName::CardList, &parts), Err(DocumentError::Jws(_))), "a part cut in half");
     assert_eq!(read(DocumentName::CardList, &[]), Err(DocumentError::Parts));
 }
@@ -282,11 +283,13 @@ fn changed(content: &Content, change: impl FnOnce(&mut Value)) -> Result<Content
     read(content.name(), &[jws]).map(|document| document.content).map_err(|error| error.code())
 }
 
+/// What is done to a content before it is signed again.
+type Change = Box<dyn FnOnce(&mut Value)>;
+
 #[test]
 fn contents_that_break_the_contract_are_refused() {
     let all = contents();
     let of = |name: DocumentName| all.iter().find(|content| content.name() == name).unwrap();
-    type Change = Box<dyn FnOnce(&mut Value)>;
     let set = |pointer: &'static str, value: Value| -> Change {
         Box::new(move |content: &mut Value| *content.pointer_mut(pointer).expect(pointer) = value)
     };

@@ -1,5 +1,6 @@
 //! `docs/central-account.md` tells the contract; this keeps it true: every code, type and name stands in it, and every
 //! example is read by the type it is an example of.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
 use serde::de::DeserializeOwned;
 use teilhabe_terminal::{

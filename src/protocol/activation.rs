@@ -127,15 +127,14 @@ impl ActivationCode {
 fn is_host_and_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let port_fits = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0);
-    let host_fits = match host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
-        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            let label = |label: &str| {
-                let legal = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-                (1..=63).contains(&label.len()) && legal && !label.starts_with('-') && !label.ends_with('-')
-            };
-            host.len() <= 253 && host.split('.').all(label)
-        }
+    let label = |label: &str| {
+        let legal = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        (1..=63).contains(&label.len()) && legal && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let host_fits = if let Some(inner) = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+        inner.parse::<std::net::Ipv6Addr>().is_ok()
+    } else {
+        host.len() <= 253 && host.split('.').all(label)
     };
     port_fits && host_fits
 }

@@ -184,8 +184,11 @@ impl<'de, T: TextForm> Deserialize<'de> for Form<T> {
 
 /// A member that may be left out. `null` reads as left out.
 pub(super) mod option {
-    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
 
+    use super::{Form, TextForm};
+
+    #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
     pub(in crate::protocol) fn serialize<T: TextForm, S: Serializer>(v: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
         match v {
             Some(value) => super::serialize(value, to),
@@ -202,7 +205,9 @@ pub(super) mod option {
 
 /// An array of such texts, for any collection.
 pub(super) mod list {
-    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Form, TextForm};
 
     pub(in crate::protocol) fn serialize<'a, T, C, S>(values: &'a C, to: S) -> Result<S::Ok, S::Error>
     where
@@ -233,7 +238,9 @@ pub(super) fn harmless(text: &str) -> String {
 
 /// Numbers that must lie in the range of their domain type.
 pub(super) mod number {
-    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::wrong;
     use crate::domain::{
         amount::{Cents, Minutes, Percent},
         reading::Level,
@@ -269,8 +276,11 @@ pub(super) mod number {
 
     /// A number that may be left out.
     pub(in crate::protocol) mod option {
-        use super::*;
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+        use super::{NumberForm, wrong};
+
+        #[expect(clippy::ref_option, reason = "serde's `with` hands over a reference to the field")]
         pub(in crate::protocol) fn serialize<T: NumberForm, S: Serializer>(
             value: &Option<T>,
             to: S,

@@ -216,10 +216,7 @@ impl From<&Offer> for OfferForm {
             chain_only_cap_cents: offer.chain_only_cap,
             beacon_max_age_s: offer.beacon_max_age_s,
             purse: offer.purse.clone(),
-            late_dispute: match offer.provider_bears_dispute {
-                true => BearerForm::Provider,
-                false => BearerForm::Municipality,
-            },
+            late_dispute: if offer.provider_bears_dispute { BearerForm::Provider } else { BearerForm::Municipality },
             released: offer.released,
         }
     }

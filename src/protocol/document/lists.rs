@@ -216,7 +216,7 @@ impl Form for DenyListForm {
 
     fn append(&mut self, next: Self) -> bool {
         // Concatenating texts is concatenating bytes only if no partial group lies between them.
-        let whole = self.prefixes.len() % 4 == 0;
+        let whole = self.prefixes.len().is_multiple_of(4);
         self.prefixes.push_str(&next.prefixes);
         whole
     }
