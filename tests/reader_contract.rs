@@ -1,6 +1,8 @@
 //! What the terminal assumes of PC/SC, as one list of cases, run against the reader in memory and against a real
 //! `pcscd` with the real `vpcd` driver. What holds for both may be relied on in every other test with the first alone.
 #![cfg(feature = "sim")]
+#![allow(clippy::disallowed_methods, reason = "waits for a real service are bounded by real time")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
 mod support;
 

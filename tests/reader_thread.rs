@@ -1,6 +1,7 @@
 //! The reader's thread with the reader in memory: what the machine hears of each card, and how the thread survives
 //! readers that hang, panic or go away.
 #![cfg(feature = "sim")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
 mod support;
 

@@ -154,7 +154,7 @@ impl CardReaderFactory for VirtualReaders {
         if !state.up {
             return Err(gone());
         }
-        Ok(Box::new(VirtualReader { desk: Arc::clone(&self.0), run: state.run, seen: Vec::new() }))
+        Ok(Box::new(VirtualReader { desk: Arc::clone(&self.0), run: state.run, listed: false, seen: Vec::new() }))
     }
 
     fn simulated(&self) -> bool {
@@ -166,6 +166,8 @@ impl CardReaderFactory for VirtualReaders {
 struct VirtualReader {
     desk: Arc<Desk>,
     run: u64,
+    /// The list of slots was reported once, be it empty.
+    listed: bool,
     /// What was last reported: slots, and the event counter of the card in them.
     seen: Vec<(SlotName, Option<u16>)>,
 }
@@ -174,7 +176,7 @@ impl VirtualReader {
     fn news(&mut self, state: &State) -> Vec<ReaderEvent> {
         let mut events = Vec::new();
         let slots: Vec<_> = state.slots.iter().map(|slot| slot.name.clone()).collect();
-        if !self.seen.iter().map(|(name, _)| name).eq(&slots) {
+        if !std::mem::replace(&mut self.listed, true) || !self.seen.iter().map(|(name, _)| name).eq(&slots) {
             for (slot, card) in &self.seen {
                 if card.is_some() && !slots.contains(slot) {
                     events.push(ReaderEvent::CardRemoved { slot: slot.clone() });

@@ -16,7 +16,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/script/private-pcscd"
 /// Tells a child process of a test where its service is to live.
 const FOLDER: &str = "TEILHABE_TEST_PCSCD_FOLDER";
 /// Longest run of one test that talks to the service.
-const BOUND: Duration = Duration::from_secs(120);
+const BOUND: Duration = Duration::from_mins(2);
 
 /// The service.
 pub struct PrivatePcscd {
@@ -79,7 +79,7 @@ impl PrivatePcscd {
             };
             match line.split_once('=') {
                 Some(("VPCD_PORT", port)) => self.port = port.parse().unwrap(),
-                Some(("PCSCLITE_CSOCK_NAME", socket)) => self.socket = socket.to_owned(),
+                Some(("PCSCLITE_CSOCK_NAME", socket)) => socket.clone_into(&mut self.socket),
                 _ if line == word => return,
                 _ => panic!("unexpected: {line}"),
             }
@@ -115,6 +115,7 @@ pub fn with_private_pcscd(name: &str, body: impl FnOnce(PrivatePcscd)) {
 }
 
 /// Runs a command to its end within [`BOUND`]; what it printed is the error if it failed.
+#[allow(clippy::disallowed_methods, reason = "a child process is bounded by real time")]
 fn bounded(command: &mut Command) -> Result<(), String> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let sources: [Box<dyn Read + Send>; 2] =

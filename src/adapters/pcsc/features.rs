@@ -32,8 +32,11 @@ fn ids(properties: &[u8]) -> Option<(u16, u16)> {
     Some((id(PROPERTY_VENDOR)?, id(PROPERTY_PRODUCT)?))
 }
 
+/// A tag and its value.
+type Object<'a> = (u8, &'a [u8]);
+
 /// Tag, one byte of length, value; ends where the bytes make no sense any more.
-fn objects(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+fn objects(mut bytes: &[u8]) -> impl Iterator<Item = Object<'_>> {
     std::iter::from_fn(move || {
         let (&[tag, length], rest) = bytes.split_first_chunk()?;
         let (value, rest) = rest.split_at_checked(length.into())?;

@@ -141,7 +141,6 @@ impl Worker {
             Ok(reader) => reader,
             Err(lost) => return lost,
         };
-        self.show_slots();
         while self.alive() {
             self.common.board().waiting = Some(reader.canceller());
             let events = self.call(|| reader.wait(limits::READER_WAIT));
