@@ -4,10 +4,10 @@ use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
     digest::{SHA256, digest},
+    encoding::{AsDer, PublicKeyX509Der},
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, ParsedPublicKey},
 };
-use p256::elliptic_curve::sec1::ToSec1Point;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -64,15 +64,13 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`] for any other form and for points off the curve.
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, KeyError> {
-        let point: [u8; 65] = match (bytes.len(), bytes.first()) {
-            (65, Some(4)) => bytes.try_into().map_err(|_| KeyError)?,
-            (33, Some(2 | 3)) => {
-                let key = p256::PublicKey::from_sec1_bytes(bytes).map_err(|_| KeyError)?;
-                key.to_sec1_point(false).as_bytes().try_into().map_err(|_| KeyError)?
-            }
-            _ => return Err(KeyError),
-        };
-        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyError)?;
+        if !matches!((bytes.len(), bytes.first()), (65, Some(4)) | (33, Some(2 | 3))) {
+            return Err(KeyError);
+        }
+        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).map_err(|_| KeyError)?;
+        // The provider writes a SubjectPublicKeyInfo, which ends in the uncompressed point (RFC 5480, 2).
+        let der: PublicKeyX509Der<'_> = parsed.as_der().map_err(|_| KeyError)?;
+        let point = *der.as_ref().last_chunk().ok_or(KeyError)?;
         let kid = Kid(sha256(&Jwk::of(&point).canonical()).0);
         Ok(Self { point, kid, parsed: Arc::new(parsed) })
     }
