@@ -1,5 +1,7 @@
 //! Laws of the machine under random input: whatever happens, in whatever order, these hold.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
 mod support;
 
 use std::{collections::BTreeSet, time::Duration};
@@ -164,7 +166,7 @@ impl Court {
                             self.reversals.push((*reverses, record.id));
                         }
                         Fact::Served { of } => prop_assert!(self.on_disk.contains(of)),
-                        _ => {}
+                        Fact::NoticeAck { .. } => {}
                     }
                 }
                 _ => {}

@@ -123,7 +123,7 @@ pub enum Unsettled {
 }
 
 /// Longest wait between two attempts.
-pub const BACK_OFF_CAP: Duration = Duration::from_secs(300);
+pub const BACK_OFF_CAP: Duration = Duration::from_mins(5);
 
 /// Full-jitter exponential back-off: uniformly between 0 and `min(cap, 1 s · 2^(attempt-1))`.
 ///

@@ -118,11 +118,11 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// One presence of one card, code or number: UUIDv7, minted when it appears.
+    /// One presence of one card, code or number: `UUIDv7`, minted when it appears.
     TapId
 );
 uuid_id!(
-    /// One record owed to the account: UUIDv7. A redemption's id is that of its tap.
+    /// One record owed to the account: `UUIDv7`. A redemption's id is that of its tap.
     RecordId
 );
 

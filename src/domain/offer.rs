@@ -64,6 +64,7 @@ pub enum SuspectClock {
 
 /// One thing that may be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own in the catalogue")]
 pub struct Offer {
     /// Its id in the catalogue.
     pub id: OfferId,

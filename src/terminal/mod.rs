@@ -72,9 +72,9 @@ mod span {
     /// A held card waits at most this long for the picture before it.
     pub const RESUME: Duration = Duration::from_millis(300);
     /// After a technical fault, a number or code is taken as its substitute.
-    pub const FAULT: Duration = Duration::from_secs(120);
+    pub const FAULT: Duration = Duration::from_mins(2);
     /// Refused numbers are counted over this time.
-    pub const GUESSES: Duration = Duration::from_secs(600);
+    pub const GUESSES: Duration = Duration::from_mins(10);
 }
 
 /// Refused numbers within [`span::GUESSES`] after which the pad takes no more; the account's limits are the real ones.

@@ -219,32 +219,38 @@ impl Terminal {
             return;
         }
         let Some(aside) = self.aside.get_mut(&record) else { return };
-        match blocked {
-            Some(why) => match aside.uncertain {
-                None => {
-                    aside.uncertain = Some(why);
-                    step.push(Effect::LookUp(record));
-                }
-                Some(first) => self.close(step, first),
-            },
-            None => {
-                let Some(aside) = self.aside.remove(&record) else { return };
-                match aside.what {
-                    AsideOf::Reversal { of, by_hand } => {
-                        self.reversed.remove(&of.record);
-                        if by_hand && self.phase.is_calm() {
-                            let by = Refused { record: Some(of.record), offer: Some(of.offer), ..Refused::default() };
-                            self.refuse(step, Refusal::NotRecorded, by);
-                        }
-                    }
-                    AsideOf::Notice { .. } => {
-                        if let Phase::Notice { pending, .. } = &mut self.phase {
-                            *pending = None;
-                        }
-                    }
-                    AsideOf::Served => {}
+        match (blocked, aside.uncertain) {
+            (Some(why), None) => {
+                aside.uncertain = Some(why);
+                step.push(Effect::LookUp(record));
+            }
+            (Some(_), Some(first)) => self.close(step, first),
+            (None, _) => {
+                let what = aside.what.clone();
+                self.aside.remove(&record);
+                self.aside_refused(step, what);
+            }
+        }
+    }
+
+    /// The journal did not take this record and goes on: what it stood for did not happen, and staff must know.
+    fn aside_refused(&mut self, step: &mut Step, what: AsideOf) {
+        match what {
+            AsideOf::Reversal { of, by_hand } => {
+                self.reversed.remove(&of.record);
+                if by_hand && self.phase.is_calm() {
+                    let by = Refused { record: Some(of.record), offer: Some(of.offer), ..Refused::default() };
+                    self.refuse(step, Refusal::NotRecorded, by);
+                } else if self.unclear.iter().all(|row| row.record != of.record) {
+                    self.unclear.extend(self.row(of.record).cloned());
                 }
             }
+            AsideOf::Notice { .. } => {
+                if let Phase::Notice { pending, .. } = &mut self.phase {
+                    *pending = None;
+                }
+            }
+            AsideOf::Served => {}
         }
     }
 

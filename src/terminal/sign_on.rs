@@ -221,7 +221,7 @@ impl Terminal {
     /// A second passed: an operator who does nothing is signed off.
     pub(super) fn tick(&mut self, step: &mut Step) {
         let idle = step.now().saturating_sub(self.last_activity);
-        if self.setup.lock_after.is_some_and(|limit| idle >= limit) && matches!(self.phase, Phase::Ready(_)) {
+        if self.setup.lock_after.is_some_and(|limit| idle >= limit) && self.phase.is_calm() {
             let _ = self.sign_out(step);
         }
     }

@@ -332,30 +332,33 @@ impl Terminal {
         }
         let class = class_of(&refusal, by.kept);
         let offer = by.offer.or_else(|| self.selection.offer.clone());
+        let (earlier_minute, second_helping) = match &refusal {
+            Refusal::AlreadyToday { at, second_helping, .. } => (Some(step.at.minute_of(*at)), *second_helping),
+            _ => (None, false),
+        };
+        let fault = match &refusal {
+            Refusal::Reading(failure) => failure.is_fault(),
+            other => *other == Refusal::NotRecorded,
+        };
+        let serves =
+            offer.as_ref().and_then(|id| self.offer_anywhere(id)).is_some_and(|o| o.on_fault == OnFault::Serve);
+        let reason = match &refusal {
+            Refusal::ByAccount { reason } => reason.clone(),
+            other => other.code().to_owned(),
+        };
         step.push(Effect::Chime(match class {
             ResultClass::R3 => Chime::Already,
             ResultClass::R4 => Chime::No,
             _ => Chime::Again,
         }));
-        step.push(Effect::Note { refusal: refusal.clone(), offer: offer.clone(), route: by.route });
-        let (earlier_minute, second_helping) = match &refusal {
-            Refusal::AlreadyToday { at, second_helping, .. } => (Some(step.at.minute_of(*at)), *second_helping),
-            _ => (None, false),
-        };
-        let fault =
-            matches!(&refusal, Refusal::Reading(failure) if failure.is_fault()) || refusal == Refusal::NotRecorded;
-        let serves =
-            offer.as_ref().and_then(|id| self.offer_anywhere(id)).is_some_and(|o| o.on_fault == OnFault::Serve);
+        step.push(Effect::Note { refusal, offer: offer.clone(), route: by.route });
         let result = TapResult {
             class: Some(class),
             tap: by.tap,
             record: by.record,
             offer,
             tag: by.tag,
-            reason: Some(match &refusal {
-                Refusal::ByAccount { reason } => reason.clone(),
-                other => other.code().to_owned(),
-            }),
+            reason: Some(reason),
             earlier_minute,
             second_helping,
             serve_on_paper: fault && serves,

@@ -52,7 +52,7 @@ impl Machine {
             preset: Some(claims::offer_id("lunch")),
             sign_on,
             language: "de".to_owned(),
-            lock_after: Some(Duration::from_secs(600)),
+            lock_after: Some(Duration::from_mins(10)),
         };
         Self {
             terminal: Terminal::new(setup),
@@ -180,6 +180,7 @@ impl Machine {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table of the words a story may use")]
     fn input(&mut self, words: &[&str]) -> Input {
         let command = Input::Command;
         match *words {

@@ -1,0 +1,162 @@
+//! What journal and account make of a booking, and what stops the terminal.
+
+use super::*;
+
+#[test]
+fn an_offer_that_waits_for_the_account_shows_its_word() {
+    let waits = || lane_with(|lunch| lunch.online_wait_ms = 800);
+    let tap = "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        signed 1          => commit:redemption:card_list#1 | reading
+        committed         => send-and-wait:800 disarm | waiting
+    ";
+    for (answer, result) in [
+        ("judged booked", "YES arm | result R1 +undo"),
+        ("judged disputed", "YES arm | result R1 +undo"),
+        ("judged rejected", "NO note:by_account arm | result R4 used_up"),
+        ("judged deferred", "commit:served#2 YES arm | result R2 +undo"),
+        ("wait 800ms", "commit:served#2 YES arm | result R2 +undo"),
+        ("judged conflict", "ALARM:fork | out_of_service fork"),
+    ] {
+        check(waits(), &format!("{tap}\n{answer} => {result}"));
+    }
+    // A refusal on disk was told: it is no unclear grant at the next start.
+    check(
+        waits(),
+        &format!(
+            "{tap}
+        judged rejected => NO note:by_account arm | result R4 used_up
+        shown           => mark#1 | result R4 used_up
+    "
+        ),
+    );
+}
+
+#[test]
+fn an_offer_that_refuses_offline_takes_back_what_may_have_arrived() {
+    let strict = lane_with(|lunch| {
+        lunch.online_wait_ms = 800;
+        lunch.offline = OfflineRule::Refuse;
+    });
+    check(
+        strict,
+        "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        signed 1          => commit:redemption:card_list#1 | reading
+        committed         => send-and-wait:800 disarm | waiting
+        wait 800ms        => commit:reversal:no_connection#2 NO note:no_connection arm | result R4 no_connection
+        committed         => send | result R4 no_connection
+        judged booked     => | result R4 no_connection
+        reverse it other  => | result R4 no_connection !already_reversed
+    ",
+    );
+    let capped = lane_with(|lunch| {
+        lunch.online_wait_ms = 800;
+        lunch.offline = OfflineRule::AcceptBelow(claims::cents(429));
+    });
+    check(
+        capped,
+        "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        signed 1          => commit:redemption:card_list#1 | reading
+        committed         => send-and-wait:800 disarm | waiting
+        wait 800ms        => commit:reversal:no_connection#2 NO note:no_connection arm | result R4 no_connection
+    ",
+    );
+}
+
+#[test]
+fn an_uncertain_commit_is_looked_up_before_anything_is_said() {
+    let tap = "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        signed 1          => commit:redemption:card_list#1 | reading
+    ";
+    check(
+        lane(),
+        &format!(
+            "{tap}
+        commit-failed disk_full       => look-up#1 | reading
+        committed                     => send YES | result R1 +undo
+    "
+        ),
+    );
+    check(
+        lane(),
+        &format!(
+            "{tap}
+        commit-failed disk_full       => look-up#1 | reading
+        commit-failed journal_damaged => ALARM:disk_full disarm | out_of_service disk_full
+        committed                     => | out_of_service disk_full
+        card 2                        => end-card | out_of_service disk_full
+        number 12345678901244         => | out_of_service disk_full !not_now
+        undo                          => | out_of_service disk_full !not_now
+        stop                          => stop | out_of_service disk_full
+    "
+        ),
+    );
+    check(
+        lane(),
+        &format!(
+            "{tap}
+        commit-failed                 => NO note:not_recorded | result R4 not_recorded +paper
+    "
+        ),
+    );
+}
+
+#[test]
+fn an_account_that_revokes_or_suspends_is_obeyed() {
+    let mut machine = lane();
+    machine.account.standing = TerminalStanding::Suspended;
+    check(
+        machine,
+        "
+        account           => | ready
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing neutral  => end-card NO note:provider_not_approved | result R4 provider_not_approved
+    ",
+    );
+    let mut machine = lane();
+    machine.account.standing = TerminalStanding::Revoked;
+    check(
+        machine,
+        "
+        card 1            => tick | reading
+        account           => end-card ALARM:revoked disarm | out_of_service revoked
+        identified 1      => end-card | out_of_service revoked
+    ",
+    );
+}
+
+#[test]
+fn whatever_blocks_the_terminal_stops_it_for_good() {
+    check(
+        Machine::new(Place::Lane, false),
+        "
+        blocked wrong_key => ALARM:wrong_key | out_of_service wrong_key
+        started           => | out_of_service wrong_key
+        account           => | out_of_service wrong_key
+        blocked disk_full => | out_of_service wrong_key
+        language en       => | out_of_service wrong_key
+    ",
+    );
+    check(
+        lane(),
+        "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        blocked fork      => end-card ALARM:fork disarm | out_of_service fork
+        signed 1          => | out_of_service fork
+    ",
+    );
+}
