@@ -27,6 +27,8 @@ pub struct Machine {
     pub terminal: Terminal,
     pub now: Duration,
     pub trusted: bool,
+    /// Seconds the wall clock jumped.
+    pub jumped_s: i64,
     pub timers: BTreeMap<TimerToken, Duration>,
     /// Tokens that ran out or were issued long ago.
     pub spent: Vec<TimerToken>,
@@ -58,6 +60,7 @@ impl Machine {
             terminal: Terminal::new(setup),
             now: Duration::ZERO,
             trusted: true,
+            jumped_s: 0,
             timers: BTreeMap::new(),
             spent: Vec::new(),
             taps: BTreeMap::new(),
@@ -80,6 +83,7 @@ impl Machine {
     pub fn at(&self) -> At {
         let mut at = claims::at(self.now);
         at.clock.trusted = self.trusted;
+        at.wall += jiff::SignedDuration::from_secs(self.jumped_s);
         at
     }
 

@@ -12,7 +12,7 @@ mod substitute;
 mod support;
 mod tap;
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use support::{
     claims,

@@ -142,3 +142,73 @@ fn a_phone_without_a_chosen_child_is_waited_for() {
     ",
     );
 }
+
+#[test]
+fn a_card_removed_at_any_step_leaves_no_half_booking() {
+    let steps = ["card 1", "identified 1", "standing entitled", "signed 1"];
+    for count in 1..=steps.len() {
+        let mut machine = lane();
+        for step in &steps[..count] {
+            machine.tell(step);
+        }
+        machine.tell("removed 1");
+        machine.tell("unsigned 1 card_removed");
+        if count == steps.len() {
+            // It signed before it went: the booking is on its way to the disk.
+            assert_eq!(machine.tell("committed"), "send YES | result R1 +undo");
+        } else {
+            assert_eq!(machine.redemption, None, "after {count} steps");
+        }
+        machine.now += Duration::from_secs(4);
+        for step in ["card 2", "identified 2", "standing entitled", "signed 2"] {
+            machine.tell(step);
+        }
+        assert_eq!(machine.tell("committed"), "send YES | result R1 +undo", "after {count} steps");
+    }
+}
+
+#[test]
+fn a_phone_that_flaps_is_booked_once() {
+    check(
+        lane(),
+        "
+        card 1                  => tick | reading
+        removed 1               => AGAIN note:card_removed | result R5 card_removed
+        card 1                  => tick | reading
+        identified 1            => standing? | reading
+        removed 1               => | reading
+        standing entitled       => sign?#1 | reading
+        unsigned 1 card_removed => AGAIN note:card_removed | result R5 card_removed
+        card 1                  => tick | reading
+        identified 1            => sign?#1 | reading
+        signed 1                => commit:redemption:card_list#1 | reading
+        card 1                  => | reading
+        identified 1            => | reading
+        committed               => send YES | result R1 +undo
+        shown                   => mark#1 tick end-card | result R1 +undo
+        removed 1               => | result R1 +undo
+        card 1                  => tick | reading
+        identified 1            => end-card | result R1 +undo
+    ",
+    );
+}
+
+#[test]
+fn nothing_waits_by_the_wall_clock() {
+    for jump in [-3600, 3600, -3_155_760_000] {
+        let mut machine = lane();
+        for line in ["card 1", "identified 1", "standing entitled"] {
+            machine.tell(line);
+        }
+        machine.trusted = false;
+        machine.jumped_s = jump;
+        for line in ["signed 1", "committed"] {
+            machine.tell(line);
+        }
+        assert!(machine.screen().status.clock_suspect);
+        assert_eq!(machine.tell("wait 3900ms"), "| result R2 +undo", "{jump}");
+        assert_eq!(machine.tell("wait 100ms"), "| ready", "{jump}");
+        assert_eq!(machine.tell("wait 10900ms"), "| ready", "{jump}");
+        assert_eq!(machine.tell("undo"), "commit:reversal:undo#2 | ready", "{jump}");
+    }
+}

@@ -131,3 +131,17 @@ fn six_digits_for_the_app_stand_until_they_were_used() {
     machine.tell("code-is 1");
     assert_eq!(machine.screen().challenge, None);
 }
+
+#[test]
+fn a_scan_while_the_pad_is_open_is_a_scan() {
+    check(
+        lane(),
+        "
+        open number              => | number
+        scan                     => decode disarm | reading
+        code-failed not_our_code => NO note:not_our_code arm | result R4 not_our_code
+        open number              => | number
+        card 1                   => tick | reading
+    ",
+    );
+}
