@@ -76,12 +76,18 @@ impl Terminal {
         if outcome == delivery::Outcome::Conflict {
             return self.close(step, BlockedBy::Fork);
         }
-        match &mut self.phase {
-            Phase::Granted(shown) if shown.result.record == Some(record) => {
+        if let Phase::Confirming(owed) = &self.phase
+            && owed.draft.record == record
+        {
+            return self.answered(step, outcome);
+        }
+        // The picture that stands, and the one the same card would bring back.
+        for phase in std::iter::once(&mut self.phase).chain(self.recent.iter_mut().map(|recent| &mut recent.phase)) {
+            if let Phase::Granted(shown) = phase
+                && shown.result.record == Some(record)
+            {
                 shown.unanswered &= outcome == delivery::Outcome::Deferred;
             }
-            Phase::Confirming(owed) if owed.draft.record == record => self.answered(step, outcome),
-            _ => {}
         }
     }
 

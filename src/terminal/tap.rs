@@ -137,8 +137,13 @@ impl Terminal {
         self.recent.retain(|recent| recent.until > now);
         if let Some(recent) = self.recent.iter().find(|recent| same_card(&recent.identified, &identified)) {
             let phase = recent.phase.clone();
+            // The timer of the first showing went with its phase.
+            let unanswered = matches!(&phase, Phase::Granted(shown) if shown.unanswered);
             step.push(Effect::EndCard { tap });
             self.enter(phase);
+            if unanswered {
+                self.wake(step, Wake::Receipt, span::RECEIPT);
+            }
             return self.wake(step, Wake::Display, span::BOOKED);
         }
         let selection = Selection { fault: false, ..self.selection.clone() };
