@@ -82,7 +82,8 @@ impl Journal {
         })
     }
 
-    /// The earliest instant at which something of this account is due; `None` if nothing is queued.
+    /// The earliest instant at which something of this account is due; `None` if nothing is queued. What is on its way
+    /// is not due: whoever waits for the answer knows.
     ///
     /// # Errors
     /// [`JournalError`].
@@ -91,7 +92,8 @@ impl Journal {
         self.read(|connection| {
             let earliest: Option<i64> = connection
                 .prepare_cached(
-                    "SELECT min(not_before) FROM outbox INDEXED BY outbox_waiting WHERE enrolment = ?1 AND state < 2",
+                    "SELECT min(not_before) FROM outbox INDEXED BY outbox_waiting
+                     WHERE enrolment = ?1 AND state < 2 AND state = 0",
                 )?
                 .query_row([enrolment], |row| row.get(0))?;
             earliest.map(rows::instant).transpose()
