@@ -83,6 +83,7 @@ struct Common {
     entropy: Arc<dyn Entropy>,
     floor_s: Arc<AtomicU64>,
     posts: mpsc::UnboundedSender<Input>,
+    runtime: tokio::runtime::Handle,
 }
 
 impl Common {
@@ -100,7 +101,8 @@ impl Common {
         drop(board);
         self.changed.notify_all();
         if let Some(waiting) = waiting {
-            waiting.cancel();
+            // A service that hangs answers not even a cancel; the application's thread must not wait for it.
+            drop(self.runtime.spawn_blocking(move || waiting.cancel()));
         }
     }
 
@@ -161,6 +163,7 @@ impl ReaderDesk {
             entropy,
             floor_s,
             posts,
+            runtime: tokio::runtime::Handle::current(),
         });
         spawn(&common);
         let watchdog = tokio::task::spawn_local(watch(Arc::clone(&common)));

@@ -242,7 +242,7 @@ impl Worker {
 
     /// Serves one card: the first that nobody has looked at, else a phone whose holder may have chosen by now.
     fn serve(&mut self, reader: &mut dyn CardReader) {
-        if !self.common.board().armed {
+        if !self.alive() || !self.common.board().armed {
             return;
         }
         let now = self.common.clock.monotonic();
