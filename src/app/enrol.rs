@@ -75,6 +75,7 @@ impl Enrolling {
         let Some(mut dialogue) = dialogue else { return };
         let (slot, shared) = (Rc::clone(slot), Rc::clone(shared));
         tokio::task::spawn_local(async move {
+            let mut approval = None;
             loop {
                 let answer = dialogue.confirm().await;
                 if slot.borrow().generation != generation {
@@ -86,7 +87,13 @@ impl Enrolling {
                     }
                     Ok(EnrolmentAnswer::Pending { fingerprint, poll_after }) => {
                         shared.post(Input::ActivationPending { fingerprint });
+                        approval = Some(poll_after);
                         tokio::time::sleep(poll_after).await;
+                    }
+                    // The secret is spent: a network that fails while approval is pending must not cost the enrolment.
+                    Err(EnrolFailure::NoAnswer(code)) if approval.is_some() => {
+                        warn!(code, "no answer while approval is pending; asked again");
+                        tokio::time::sleep(approval.unwrap_or_default()).await;
                     }
                     Err(failure) => return shared.post(Input::ActivationFailed { code: code_of(failure) }),
                 }
