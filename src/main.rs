@@ -95,7 +95,21 @@ impl From<InstallationError> for Ended {
     }
 }
 
+/// A panic in the machine's or the journal's thread ends the program; the service manager restarts it and the outbox
+/// resumes (architecture, 8). Otherwise a task that panicked would be missed by nobody. The reader's thread recovers by
+/// itself.
+fn end_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        if matches!(std::thread::current().name(), Some("app" | "journal")) {
+            std::process::abort();
+        }
+    }));
+}
+
 fn main() -> ExitCode {
+    end_on_panic();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -211,7 +225,7 @@ fn run_headless(arguments: &Arguments, config: Config) -> Result<(), Ended> {
     };
     // Pictures are made on the application's thread and written by another: a slow reader at the other end of the pipe
     // must never slow a tap.
-    let (out, lines) = sync_channel::<Line>(limits::INBOX);
+    let (out, lines) = sync_channel::<Line>(limits::PICTURES);
     let mut pictures = headless::Pictures::default();
     let face = Face {
         show: Box::new(move |at, screen| {
@@ -219,7 +233,10 @@ fn run_headless(arguments: &Arguments, config: Config) -> Result<(), Ended> {
             if die && record.is_some() {
                 std::process::abort();
             }
-            let _ = out.send((pictures.lines(at, &screen), record));
+            if out.try_send((pictures.lines(at, &screen), record)).is_err() {
+                // Nobody has read for long: this picture is left out, and the next one is told whatever it shows.
+                pictures = headless::Pictures::default();
+            }
         }),
         chime: Box::new(|_| {}),
     };
@@ -265,7 +282,10 @@ fn read_commands(sender: &FaceSender) {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, Ended> {
+fn spawn<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<std::thread::JoinHandle<T>, Ended> {
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
     thread.map_err(|error| Ended { code: NO_JOURNAL, error: error.into() })
 }
@@ -322,12 +342,13 @@ mod window {
         let waiter = super::spawn("end", move || {
             let in_order = running.join();
             quit.quit();
-            if !in_order {
-                tracing::error!("the terminal ended unexpectedly");
-            }
+            in_order
         })?;
         face.run(command, shown).map_err(ended(NO_JOURNAL))?;
-        let _ = waiter.join();
-        Ok(())
+        if waiter.join().unwrap_or(false) {
+            Ok(())
+        } else {
+            Err(Ended { code: NO_JOURNAL, error: anyhow::anyhow!("the terminal ended unexpectedly") })
+        }
     }
 }

@@ -80,10 +80,13 @@ impl Driver {
     ) -> ReaderDesk {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let shared = Rc::clone(&self.shared);
         while !self.stopping {
             let due = self.timers.first().map(|(at, _)| at.saturating_sub(self.shared.clock.monotonic()));
             let input = tokio::select! {
                 biased;
+                // The service manager starts the program anew, and the outbox resumes (architecture, 8).
+                () = shared.journal.gone() => break,
                 Some(input) = results.recv() => input,
                 () = tokio::time::sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => match self.timers.pop_first() {
                     Some((_, token)) => Input::Elapsed { token },
@@ -115,7 +118,8 @@ impl Driver {
         }
         let at = self.shared.moments.borrow_mut().at(&*self.shared.clock);
         let screen = self.terminal.screen(&at);
-        if self.last.as_ref() != Some(&screen) {
+        // Each refused command is answered, also the second one of two that are refused alike.
+        if screen.refused_command.is_some() || self.last.as_ref() != Some(&screen) {
             (self.face.show)(at.monotonic, screen.clone());
             self.last = Some(screen);
         }
@@ -203,8 +207,8 @@ impl Driver {
     ) {
         let refs = self.shared.link(&account).map_or_else(Vec::new, |link| {
             let keys = link.reference_keys.borrow();
-            keys.first()
-                .map_or_else(Vec::new, |key| identified.identities.iter().map(|i| card_ref(key, i)).collect::<Vec<_>>())
+            // The list at hand may have been made with the key before the newest one.
+            keys.iter().flat_map(|key| identified.identities.iter().map(|i| card_ref(key, i))).collect()
         });
         let (shared, at, route) = (Rc::clone(&self.shared), at.clone(), identified.route);
         tokio::task::spawn_local(async move {

@@ -77,6 +77,11 @@ impl Pump {
         } else if self.failures == 0 {
             match self.send_batch().await? {
                 Sent::More => return Ok(()),
+                // Planned under a wall clock that was ahead: no answer asks for so long a wait.
+                Sent::Nothing(Some(due)) if self.until(due) > limits::LONGEST_WAIT => {
+                    self.release_waiting().await?;
+                    next = next.min(self.now() + Duration::from_secs(1));
+                }
                 Sent::Nothing(Some(due)) => next = next.min(self.now() + self.until(due)),
                 Sent::Nothing(None) => {}
                 Sent::Paused => next = next.min(self.paused_until),
@@ -170,7 +175,13 @@ impl Pump {
                 self.documents(&control).await?;
                 self.renew().await?;
             }
-            Err(why) => self.failed(&why),
+            Err(why) => {
+                self.failed(&why);
+                // An expired certificate may still renew itself (protocol, 2); nothing else brings the account back.
+                if why == Unsettled::NotAuthorised {
+                    self.renew().await?;
+                }
+            }
         }
         Ok(())
     }
@@ -181,7 +192,17 @@ impl Pump {
         if let Some((seq, digest)) = control.head {
             let asked = account.clone();
             let own = self.shared.journal.run(move |journal| journal.digest_at(&asked, seq)).await?;
-            if !matches!(own, Ok(Some(own)) if own == digest) {
+            let own = match own {
+                Ok(own) => own,
+                // Not knowing is no proof of a copy; whoever needs the journal next says what is wrong with it.
+                Err(error) => {
+                    warn!(%account, %error, "the account's head could not be compared with ours");
+                    self.paused_until = self.now() + limits::HELLO_RETRY_CAP;
+                    self.hello_at = self.paused_until;
+                    return Ok(());
+                }
+            };
+            if own != Some(digest) {
                 warn!(%account, seq, "the account knows another record under our number: this terminal was copied");
                 self.shared.post(Input::Blocked(BlockedBy::Fork));
                 self.shared.stopped.set(true);
@@ -200,9 +221,7 @@ impl Pump {
             TerminalStanding::Suspended => AccountState::Suspended,
             TerminalStanding::Revoked => AccountState::Revoked,
         });
-        if control.standing == TerminalStanding::Revoked {
-            self.shared.post(Input::Blocked(BlockedBy::Revoked));
-        }
+        // What it means for the terminal as a whole is the machine's to say: other accounts may go on.
         Ok(())
     }
 
@@ -243,6 +262,15 @@ impl Pump {
         if changed {
             self.shared.publish_view(&self.link);
         }
+        // A list under another key tells that the reference key was rotated.
+        let account = self.link.account();
+        let under = self.shared.journal.run(move |journal| journal.card_list_key(&account)).await?;
+        if let Ok(Some(name)) = under {
+            let known = self.link.reference_keys.borrow().iter().any(|key| key.ref_kid == name);
+            if !known {
+                self.reference_key().await;
+            }
+        }
         Ok(())
     }
 
@@ -267,8 +295,8 @@ impl Pump {
         }
         match central.renew().await {
             Ok(heard) => {
-                let chain = self.heard(heard);
-                self.shared.take_chain(&self.link, chain).await?;
+                // Not `heard`: only the next greeting shows that the account takes the new certificate.
+                self.shared.take_chain(&self.link, heard.value).await?;
             }
             Err(why) => warn!(?why, "the certificate could not be renewed; tried again at the next hello"),
         }
@@ -384,16 +412,18 @@ async fn put_off(shared: &Shared, due: &[Payload], not_before: Timestamp, why: &
 async fn settle(shared: &Rc<Shared>, link: &Link, sent: &[Payload], receipts: Vec<Receipt>) -> Result<(), JournalGone> {
     let account = link.account();
     let now = shared.clock.wall();
-    let unanswered: Vec<Payload> = sent
+    let mut unanswered: Vec<Payload> = sent
         .iter()
         .filter(|p| !receipts.iter().any(|r| r.record == p.record && r.digest == p.digest))
         .cloned()
         .collect();
     let later = now + limits::DEFERRED;
     for slice in receipts.chunks(limits::SETTLE_SLICE) {
-        let (account, slice) = (account.clone(), slice.to_vec());
-        if let Err(error) = shared.journal.run(move |journal| journal.settle(&account, &slice, now, later)).await? {
+        let (account, entered) = (account.clone(), slice.to_vec());
+        if let Err(error) = shared.journal.run(move |journal| journal.settle(&account, &entered, now, later)).await? {
             warn!(%error, "receipts could not be settled; the records go again and the account answers the same");
+            let of_slice = |payload: &&Payload| slice.iter().any(|receipt| receipt.record == payload.record);
+            unanswered.extend(sent.iter().filter(of_slice).cloned());
         }
     }
     for receipt in &receipts {

@@ -36,6 +36,17 @@ impl JournalDesk {
         Ok((Self { jobs }, thread))
     }
 
+    /// True once the thread has ended.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.jobs.is_closed()
+    }
+
+    /// Returns when the thread has ended before its time: without a journal the terminal must not go on.
+    pub async fn gone(&self) {
+        self.jobs.closed().await;
+    }
+
     /// Runs `work` on the journal and waits for its result. Once sent, the work is done even if nobody waits any more.
     ///
     /// # Errors

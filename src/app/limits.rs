@@ -6,6 +6,10 @@ use std::time::Duration;
 /// thousandth touch. The reader waits instead.
 pub const INBOX: usize = 256;
 
+/// Pictures that may wait for whoever reads the headless face: minutes of a busy lane. Beyond it they are left out, so
+/// that a reader that sleeps never stops the terminal.
+pub const PICTURES: usize = 4096;
+
 /// Commands that may wait for the journal. The machine has at most a handful open; the forwarder waits its turn.
 pub const JOURNAL_QUEUE: usize = 64;
 
@@ -37,6 +41,10 @@ pub const HELLO_RETRY_CAP: Duration = Duration::from_secs(5);
 
 /// How long an orderly stop waits for the exchange in flight. Afterwards the outbox makes an abrupt end harmless.
 pub const STOP: Duration = Duration::from_secs(3);
+
+/// Longest wait that is ever planned for a record: an hour of `Retry-After` and its back-off. What is due later was
+/// planned under a clock that was wrong.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3600);
 
 /// Rows of the list of last bookings.
 pub const ROWS: u32 = 200;

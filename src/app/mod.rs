@@ -75,7 +75,7 @@ pub struct Parts {
 /// A terminal that runs on threads of its own.
 pub struct Running {
     faces: mpsc::Sender<FaceInput>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<bool>,
 }
 
 /// Says something to a running terminal, from any thread.
@@ -107,7 +107,7 @@ impl Running {
     #[must_use]
     pub fn join(self) -> bool {
         drop(self.faces);
-        self.thread.join().is_ok()
+        self.thread.join().unwrap_or(false)
     }
 }
 
@@ -119,23 +119,27 @@ pub fn start(parts: Parts) -> std::io::Result<Running> {
     let (faces, said) = mpsc::channel(limits::INBOX);
     let thread = Builder::new().name("app".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => {
-                LocalSet::new().block_on(&runtime, async move {
-                    if run(parts, said).await.is_err() {
-                        error!("the journal's thread ended before the terminal did");
-                    }
-                });
-                // A connection that hangs must not hold up the end; the outbox makes that harmless.
-                runtime.shutdown_timeout(limits::STOP);
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                error!(%error, "no runtime");
+                return false;
             }
-            Err(error) => error!(%error, "no runtime"),
+        };
+        let ended = LocalSet::new().block_on(&runtime, run(parts, said));
+        // All tasks are gone now, and with them the last desk: the journal does what it was told, and closes.
+        let in_order = ended.is_ok_and(|journal| journal.join().is_ok());
+        if !in_order {
+            error!("the journal's thread ended before the terminal did");
         }
+        // A connection that hangs must not hold up the end; the outbox makes that harmless.
+        runtime.shutdown_timeout(limits::STOP);
+        in_order
     })?;
     Ok(Running { faces, thread })
 }
 
-async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<(), JournalGone> {
+async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<JoinHandle<()>, JournalGone> {
     let Parts { config, journal, secrets, pins, readers, profiles, central, clock, entropy, face } = parts;
     let (results, queue) = mpsc::unbounded_channel();
     let (journal, journal_thread) = match JournalDesk::open(journal) {
@@ -185,20 +189,27 @@ async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<(), Journa
     let reader = driver.run(queue, said).await;
     housekeeping.abort();
     reader.stop();
-    // Requests in flight end or run out with the runtime; then the last desk is dropped and the journal closes.
-    drop(shared);
+    // What the last step wanted of the journal is handed over; requests in flight end with their tasks.
+    tokio::task::yield_now().await;
+    if shared.journal.is_gone() {
+        return Err(JournalGone);
+    }
     info!("stopped");
-    drop(journal_thread);
-    Ok(())
+    Ok(journal_thread)
 }
 
 /// Takes up what the journal holds: accounts first, then the state of the day.
 async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
     let enrolments = shared.journal.run(|journal| journal.enrolments()).await?;
-    let enrolments = enrolments.unwrap_or_else(|error| {
-        error!(%error, "enrolments could not be read");
-        Vec::new()
-    });
+    let enrolments = match enrolments {
+        Ok(enrolments) => enrolments,
+        Err(error) => {
+            // Never taken for a terminal that is enrolled nowhere.
+            error!(%error, "enrolments could not be read");
+            shared.post(Input::Blocked(driver::blocked_by(&error)));
+            return Ok(());
+        }
+    };
     for entry in enrolments {
         let account = entry.enrolment.account.clone();
         let stored = shared
@@ -254,7 +265,12 @@ async fn keep_house(shared: Rc<Shared>) {
     let mut hour = tokio::time::interval(limits::PURGE_EVERY);
     loop {
         hour.tick().await;
-        let now = shared.moments.borrow_mut().at(&*shared.clock).floor;
+        // By trusted time alone: a clock that jumps ahead for a minute must not cost the card lists.
+        let now = {
+            let mut moments = shared.moments.borrow_mut();
+            let at = moments.at(&*shared.clock);
+            if at.clock.trusted { at.floor } else { moments.floor() }
+        };
         match shared.journal.run(move |journal| journal.purge(now)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => warn!(%error, "nothing could be purged"),
