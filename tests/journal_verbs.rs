@@ -216,9 +216,11 @@ fn what_is_due_comes_in_sequence_with_the_bytes_that_were_frozen() {
     assert_eq!(awaited.iter().map(|payload| payload.seq).collect::<Vec<_>>(), [2]);
     journal.begin_attempt(&[id(2)]).unwrap();
     assert!(journal.due(&account(), now, 500, Some(id(2))).unwrap().is_empty(), "it is on its way already");
+    assert_eq!(journal.next_due(&account()).unwrap().map(|due| due <= now), Some(true), "the others are due");
     journal.begin_attempt(&[id(1), id(3), id(4), id(5)]).unwrap();
     journal.postpone(&[id(1), id(3), id(4), id(5)], now + 1.hour(), "timeout").unwrap();
     assert!(journal.due(&account(), now, 500, None).unwrap().is_empty());
+    assert_eq!(journal.next_due(&account()).unwrap(), Some(now + 1.hour()), "what is on its way is not due");
     journal.hurry().unwrap();
     assert_eq!(journal.due(&account(), now, 500, None).unwrap().len(), 4);
 }

@@ -148,15 +148,33 @@ fn the_same_card_within_three_seconds_shows_its_own_result_again() {
         removed 1         => | result R1 +undo
         card 1            => tick | reading
         identified 1      => end-card | result R1 +undo
-        wait 2900ms       => | result R1 +undo
+        wait 2900ms       => | result R2 +undo
         card 1            => tick | reading
-        identified 1      => end-card | result R1 +undo
-        wait 100ms        => | result R1 +undo
+        identified 1      => end-card | result R2 +undo
+        wait 100ms        => | result R2 +undo
         card 1            => tick | reading
         identified 1      => standing? | reading
         standing already  => end-card ALREADY note:already_today | result R3 already_today +second-helping at 11:34
         card 1            => tick | reading
         identified 1      => end-card | result R3 already_today +second-helping at 11:34
+    ",
+    );
+}
+
+#[test]
+fn a_receipt_that_comes_while_the_card_bounces_is_not_missed() {
+    check(
+        lane(),
+        "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        signed 1          => commit:redemption:card_list#1 | reading
+        committed         => send YES | result R1 +undo
+        card 1            => tick | reading
+        judged booked     => | reading
+        identified 1      => end-card | result R1 +undo
+        wait 2900ms       => | result R1 +undo
     ",
     );
 }
