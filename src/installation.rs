@@ -46,6 +46,8 @@ pub enum InstallationError {
 pub struct Installation {
     /// Records.
     pub journal: Journal,
+    /// Opens it again from the same directory.
+    pub reopen: Box<dyn FnMut() -> Result<Journal, JournalError> + Send>,
     /// Small secrets.
     pub secrets: Box<dyn SecretStore>,
     /// PIN hashes.
@@ -68,8 +70,10 @@ impl Installation {
         let database = secrets.get_or_make(DATABASE_KEY)?;
         let pepper = secrets.get_or_make(PIN_PEPPER)?;
         let journal = Journal::open(data, &database)?;
+        let directory = data.clone();
+        let reopen = Box::new(move || Journal::open(&directory, &database));
         let pins = Arc::new(ArgonPins::new(pepper, Box::new(SystemEntropy::default())));
-        Ok(Self { journal, secrets: Box::new(secrets), pins, key_origin })
+        Ok(Self { journal, reopen, secrets: Box::new(secrets), pins, key_origin })
     }
 }
 

@@ -168,7 +168,7 @@ fn configuration(arguments: &Arguments) -> Result<Config, Ended> {
 
 /// Joins the real parts and starts them.
 fn start(config: Config, face: Face) -> Result<Running, Ended> {
-    let Installation { journal, secrets, pins, key_origin } = Installation::open(&config)?;
+    let Installation { journal, reopen, secrets, pins, key_origin } = Installation::open(&config)?;
     tracing::info!(origin = key_origin.word(), "wrapping key");
     let entropy = Arc::new(SystemEntropy::default());
     let clock = Arc::new(SystemClock::new(&*entropy));
@@ -179,6 +179,7 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
     app::start(Parts {
         config,
         journal,
+        reopen,
         secrets,
         pins,
         readers,

@@ -178,7 +178,7 @@ impl Driver {
         }
     }
 
-    fn in_journal<E: std::fmt::Display + Send + 'static>(
+    fn in_journal<E: std::fmt::Display + From<JournalError> + Send + 'static>(
         &self,
         what: &'static str,
         work: impl FnOnce(&mut Journal) -> Result<(), E> + Send + 'static,
@@ -303,6 +303,10 @@ impl Driver {
     fn look_up(&self, record: RecordId) {
         let shared = Rc::clone(&self.shared);
         tokio::task::spawn_local(async move {
+            // The journal refuses every verb until it was opened again.
+            if shared.journal.reopen().await.is_err() {
+                return;
+            }
             match shared.journal.run(move |journal| journal.look_up(record)).await {
                 Ok(Ok(Some(found))) => shared.post(Input::Committed { record, seq: found.seq }),
                 Ok(Ok(None)) => {

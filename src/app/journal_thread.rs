@@ -6,9 +6,15 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 use super::limits;
-use crate::adapters::sqlite::Journal;
+use crate::adapters::sqlite::{Journal, JournalError};
 
-type Job = Box<dyn FnOnce(&mut Journal) + Send>;
+/// Opens the journal anew from its directory.
+pub type Reopen = Box<dyn FnMut() -> Result<Journal, JournalError> + Send>;
+
+enum Job {
+    Work(Box<dyn FnOnce(Result<&mut Journal, &JournalError>) + Send>),
+    Reopen(oneshot::Sender<()>),
+}
 
 /// The journal's thread has ended; only the end of the program does that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +31,24 @@ impl JournalDesk {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn open(mut journal: Journal) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub fn open(journal: Journal, mut reopen: Reopen) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, mut queue) = mpsc::channel::<Job>(limits::JOURNAL_QUEUE);
         let thread = Builder::new().name("journal".to_owned()).spawn(move || {
+            let mut held = Some(journal);
+            let mut lost = JournalError::Busy;
             while let Some(job) = queue.blocking_recv() {
-                job(&mut journal);
+                match job {
+                    Job::Work(work) => work(held.as_mut().ok_or(&lost)),
+                    Job::Reopen(done) => {
+                        // The old one holds the directory; it goes before the new one comes.
+                        drop(held.take());
+                        match reopen() {
+                            Ok(journal) => held = Some(journal),
+                            Err(error) => lost = error,
+                        }
+                        let _ = done.send(());
+                    }
+                }
             }
             debug!("the journal is closed");
         })?;
@@ -47,18 +66,32 @@ impl JournalDesk {
         self.jobs.closed().await;
     }
 
+    /// Opens the journal again, after a commit of which nobody knows whether it reached the disk. Whatever comes of it
+    /// shows at the next [`JournalDesk::run`].
+    ///
+    /// # Errors
+    /// [`JournalGone`].
+    pub async fn reopen(&self) -> Result<(), JournalGone> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(Job::Reopen(done)).await.map_err(|_| JournalGone)?;
+        answer.await.map_err(|_| JournalGone)
+    }
+
     /// Runs `work` on the journal and waits for its result. Once sent, the work is done even if nobody waits any more.
     ///
     /// # Errors
     /// [`JournalGone`].
-    pub async fn run<T: Send + 'static>(
+    pub async fn run<T: Send + 'static, E: From<JournalError> + Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Journal) -> T + Send + 'static,
-    ) -> Result<T, JournalGone> {
+        work: impl FnOnce(&mut Journal) -> Result<T, E> + Send + 'static,
+    ) -> Result<Result<T, E>, JournalGone> {
         let (done, answer) = oneshot::channel();
-        let job: Job = Box::new(move |journal| {
-            let _ = done.send(work(journal));
-        });
+        let job = Job::Work(Box::new(move |journal| {
+            let _ = done.send(match journal {
+                Ok(journal) => work(journal),
+                Err(lost) => Err(E::from(lost.clone())),
+            });
+        }));
         self.jobs.send(job).await.map_err(|_| JournalGone)?;
         answer.await.map_err(|_| JournalGone)
     }

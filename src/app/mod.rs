@@ -5,6 +5,7 @@ pub mod config;
 pub mod driver;
 mod enrol;
 mod forwarder;
+pub mod inquiry;
 mod journal_thread;
 pub mod limits;
 mod link;
@@ -31,7 +32,7 @@ use tracing::{error, info, warn};
 use self::{
     config::Config,
     driver::{Driver, Face, FaceInput},
-    journal_thread::{JournalDesk, JournalGone},
+    journal_thread::{JournalDesk, JournalGone, Reopen},
     moment::Moments,
     reader_thread::{ReaderDesk, ReaderParts},
     shared::Shared,
@@ -54,6 +55,8 @@ pub struct Parts {
     pub config: Config,
     /// The open journal.
     pub journal: Journal,
+    /// Opens it again where it is not known what lies on the disk.
+    pub reopen: Reopen,
     /// Small secrets.
     pub secrets: Box<dyn SecretStore>,
     /// PINs.
@@ -140,9 +143,9 @@ pub fn start(parts: Parts) -> std::io::Result<Running> {
 }
 
 async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<JoinHandle<()>, JournalGone> {
-    let Parts { config, journal, secrets, pins, readers, profiles, central, clock, entropy, face } = parts;
+    let Parts { config, journal, reopen, secrets, pins, readers, profiles, central, clock, entropy, face } = parts;
     let (results, queue) = mpsc::unbounded_channel();
-    let (journal, journal_thread) = match JournalDesk::open(journal) {
+    let (journal, journal_thread) = match JournalDesk::open(journal, reopen) {
         Ok(opened) => opened,
         Err(error) => {
             error!(%error, "no thread for the journal");
@@ -184,10 +187,14 @@ async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<JoinHandle
         lock_after: config.sign_on.then_some(limits::LOCK_AFTER),
     });
     restore(&shared).await?;
+    #[cfg(unix)]
+    let inquiries = tokio::task::spawn_local(inquiry::serve(config.data.clone(), shared.journal.clone()));
     let housekeeping = tokio::task::spawn_local(keep_house(Rc::clone(&shared)));
     let driver = Driver::new(terminal, Rc::clone(&shared), reader, face);
     let reader = driver.run(queue, said).await;
     housekeeping.abort();
+    #[cfg(unix)]
+    inquiries.abort();
     reader.stop();
     // What the last step wanted of the journal is handed over; requests in flight end with their tasks.
     tokio::task::yield_now().await;

@@ -107,3 +107,9 @@ pub struct StatementAnswer {
     /// JWS `teilhabe-statement`.
     pub statement: String,
 }
+
+/// Base64url as the sealed part travels in, for exports.
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
+    B64.encode(bytes)
+}
