@@ -59,6 +59,10 @@ struct Arguments {
     /// With a window: also the JSON lines of the headless face on standard output
     #[arg(long)]
     lines: bool,
+    /// With a window: a picture of each result in this directory
+    #[cfg(all(feature = "gui", feature = "sim"))]
+    #[arg(long, hide = true)]
+    pictures: Option<PathBuf>,
     /// Ends the program at once after the first commit, before its picture is shown: for trying what happens then
     #[cfg(feature = "sim")]
     #[arg(long, hide = true)]
@@ -295,6 +299,7 @@ fn spawn<T: Send + 'static>(
 mod window {
     //! The face with a window: the event loop has the main thread, the terminal its own.
 
+    use slint::ComponentHandle as _;
     use teilhabe_terminal::ui;
 
     use super::{Arguments, BAD_CONFIG, Config, Ended, Face, FaceInput, NO_JOURNAL, headless, shown_record, start};
@@ -310,6 +315,11 @@ mod window {
             ..ui::Options::default()
         };
         let face = ui::Face::open(&options).map_err(ended(BAD_CONFIG))?;
+        if let Some((width, height)) = arguments.size {
+            face.window().window().set_size(slint::PhysicalSize::new(width, height));
+        }
+        #[cfg(feature = "sim")]
+        let mut album = arguments.pictures.clone().map(|directory| Album::new(directory, &face));
         let (sink, quit) = (face.sink(), face.sink());
         let chimes = config.sound.then(ui::sound::Chimes::open);
         let mut lines = arguments.lines.then(headless::Pictures::default);
@@ -327,6 +337,10 @@ mod window {
                     for line in lines.iter_mut().flat_map(|pictures| pictures.lines(at, &screen)) {
                         let _ = headless::write_line(std::io::stdout().lock(), &line);
                     }
+                    #[cfg(feature = "sim")]
+                    if let Some(album) = &mut album {
+                        album.note(&screen);
+                    }
                     sink.show(screen);
                 }),
                 chime: Box::new(move |chime| {
@@ -338,8 +352,12 @@ mod window {
         )?;
         let (commands, shown) = (running.sender(), running.sender());
         // A button that finds the line full was mashed; nobody means that touch.
-        let command = move |command| drop(commands.try_send(FaceInput::Command(command)));
-        let shown = move |record| drop(shown.try_send(FaceInput::Shown(record)));
+        let command = move |command| {
+            let _ = commands.try_send(FaceInput::Command(command));
+        };
+        let shown = move |record| {
+            let _ = shown.try_send(FaceInput::Shown(record));
+        };
         let waiter = super::spawn("end", move || {
             let in_order = running.join();
             quit.quit();
@@ -351,5 +369,63 @@ mod window {
         } else {
             Err(Ended { code: NO_JOURNAL, error: anyhow::anyhow!("the terminal ended unexpectedly") })
         }
+    }
+
+    /// Keeps a picture of each result, for the demonstration.
+    #[cfg(feature = "sim")]
+    struct Album {
+        directory: std::path::PathBuf,
+        window: slint::Weak<ui::MainWindow>,
+        last: Option<String>,
+    }
+
+    #[cfg(feature = "sim")]
+    impl Album {
+        /// Until the picture stands still, fade-ins included.
+        const SETTLED: std::time::Duration = std::time::Duration::from_millis(400);
+
+        fn new(directory: std::path::PathBuf, face: &ui::Face) -> Self {
+            Self { directory, window: face.window().as_weak(), last: None }
+        }
+
+        fn note(&mut self, screen: &super::Screen) {
+            use super::Page;
+            let name = match &screen.page {
+                Page::Result(result) => result.class.map(|class| class.word().to_owned()),
+                Page::Ready { .. } if !screen.status.unclear.is_empty() => Some("R7".to_owned()),
+                Page::OutOfService(_) => Some("R8".to_owned()),
+                Page::Ready { .. } if screen.armed => Some("ready".to_owned()),
+                _ => None,
+            };
+            if name == self.last {
+                return;
+            }
+            self.last.clone_from(&name);
+            let Some(name) = name else { return };
+            let file = self.directory.join(name + ".png");
+            let _ = self.window.upgrade_in_event_loop(move |window| {
+                slint::Timer::single_shot(Self::SETTLED, move || {
+                    if let Err(error) = save(&window, &file) {
+                        tracing::warn!(%error, "no picture");
+                    }
+                });
+            });
+        }
+    }
+
+    #[cfg(feature = "sim")]
+    fn save(window: &ui::MainWindow, file: &std::path::Path) -> anyhow::Result<()> {
+        let pixels = window.window().take_snapshot()?;
+        // Renamed when it is whole: whoever waits for it never sees a part.
+        let unfinished = file.with_extension("part");
+        let out = std::io::BufWriter::new(std::fs::File::create(&unfinished)?);
+        let mut encoder = png::Encoder::new(out, pixels.width(), pixels.height());
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fastest);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(pixels.as_bytes())?;
+        writer.finish()?;
+        Ok(std::fs::rename(unfinished, file)?)
     }
 }

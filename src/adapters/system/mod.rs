@@ -20,8 +20,6 @@ use crate::{
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 /// Id of this run of the kernel, random (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// Seconds since the machine started, suspended time included, to a hundredth (`proc_uptime(5)`).
-const UPTIME: &str = "/proc/uptime";
 
 /// The machine's clocks.
 #[derive(Debug)]
@@ -50,15 +48,17 @@ fn random_id(entropy: &dyn Entropy) -> String {
 }
 
 /// Counts on while the machine sleeps, unlike `Instant`: a tablet that wakes up must not look as if its wall clock had
-/// jumped.
+/// jumped (`clock_gettime(2)`, `CLOCK_BOOTTIME`).
+#[cfg(target_os = "linux")]
 fn uptime() -> Option<Duration> {
-    parse_uptime(&fs::read_to_string(UPTIME).ok()?)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
 }
 
-fn parse_uptime(text: &str) -> Option<Duration> {
-    let (seconds, hundredths) = text.split_ascii_whitespace().next()?.split_once('.')?;
-    let hundredths: u64 = hundredths.get(..2)?.parse().ok()?;
-    Some(Duration::from_secs(seconds.parse().ok()?) + Duration::from_millis(10 * hundredths))
+/// Other systems count from the start of the program.
+#[cfg(not(target_os = "linux"))]
+fn uptime() -> Option<Duration> {
+    None
 }
 
 impl Clock for SystemClock {
@@ -116,14 +116,6 @@ pub fn record_id(clock: &dyn Clock, entropy: &dyn Entropy) -> RecordId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn uptime_is_read_to_the_hundredth() {
-        assert_eq!(parse_uptime("350735.47 234388.90\n"), Some(Duration::from_millis(350_735_470)));
-        for bad in ["", "12", "x.00", "1.x0", "-1.00"] {
-            assert_eq!(parse_uptime(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn ids_carry_the_clock_and_differ() {
