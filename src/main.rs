@@ -376,7 +376,8 @@ mod window {
     struct Album {
         directory: std::path::PathBuf,
         window: slint::Weak<ui::MainWindow>,
-        last: Option<String>,
+        /// What the newest picture shows.
+        shows: std::sync::Arc<std::sync::Mutex<Option<String>>>,
     }
 
     #[cfg(feature = "sim")]
@@ -385,7 +386,7 @@ mod window {
         const SETTLED: std::time::Duration = std::time::Duration::from_millis(400);
 
         fn new(directory: std::path::PathBuf, face: &ui::Face) -> Self {
-            Self { directory, window: face.window().as_weak(), last: None }
+            Self { directory, window: face.window().as_weak(), shows: std::sync::Arc::default() }
         }
 
         fn note(&mut self, screen: &super::Screen) {
@@ -397,15 +398,17 @@ mod window {
                 Page::Ready { .. } if screen.armed => Some("ready".to_owned()),
                 _ => None,
             };
-            if name == self.last {
+            let newest = || std::sync::PoisonError::into_inner;
+            if std::mem::replace(&mut *self.shows.lock().unwrap_or_else(newest()), name.clone()) == name {
                 return;
             }
-            self.last.clone_from(&name);
             let Some(name) = name else { return };
-            let file = self.directory.join(name + ".png");
+            let (file, shows) = (self.directory.join(name.clone() + ".png"), std::sync::Arc::clone(&self.shows));
             let _ = self.window.upgrade_in_event_loop(move |window| {
                 slint::Timer::single_shot(Self::SETTLED, move || {
-                    if let Err(error) = save(&window, &file) {
+                    // A green that turned into "will be sent" meanwhile is that one's picture.
+                    let still = shows.lock().unwrap_or_else(newest()).as_ref() == Some(&name);
+                    if still && let Err(error) = save(&window, &file) {
                         tracing::warn!(%error, "no picture");
                     }
                 });

@@ -141,7 +141,7 @@ impl Terminal {
             unclear: self.unclear.iter().map(|row| row.record).collect(),
             clock_suspect: !at.clock.trusted,
             near_limit: views().filter_map(|view| view.catalogue.as_ref()).any(near),
-            practice: self.reader.simulated || views().any(|v| v.descriptor.environment != Environment::Production),
+            practice: self.reader.simulated || views().any(|v| v.descriptor.environment == Environment::Training),
             language: self.language.clone(),
         }
     }
