@@ -390,6 +390,8 @@ mod window {
         }
 
         fn note(&mut self, screen: &super::Screen) {
+            use std::sync::PoisonError;
+
             use super::Page;
             let name = match &screen.page {
                 Page::Result(result) => result.class.map(|class| class.word().to_owned()),
@@ -398,8 +400,9 @@ mod window {
                 Page::Ready { .. } if screen.armed => Some("ready".to_owned()),
                 _ => None,
             };
-            let newest = || std::sync::PoisonError::into_inner;
-            if std::mem::replace(&mut *self.shows.lock().unwrap_or_else(newest()), name.clone()) == name {
+            let before =
+                std::mem::replace(&mut *self.shows.lock().unwrap_or_else(PoisonError::into_inner), name.clone());
+            if before == name {
                 return;
             }
             let Some(name) = name else { return };
@@ -407,7 +410,7 @@ mod window {
             let _ = self.window.upgrade_in_event_loop(move |window| {
                 slint::Timer::single_shot(Self::SETTLED, move || {
                     // A green that turned into "will be sent" meanwhile is that one's picture.
-                    let still = shows.lock().unwrap_or_else(newest()).as_ref() == Some(&name);
+                    let still = shows.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&name);
                     if still && let Err(error) = save(&window, &file) {
                         tracing::warn!(%error, "no picture");
                     }
