@@ -159,7 +159,10 @@ fn configuration(arguments: &Arguments) -> Result<Config, Ended> {
             PlaceArgument::Counter => Place::Counter,
             PlaceArgument::Tablet => Place::Tablet,
         };
-        config.sign_on = config.place != Place::Lane;
+        // A file that says whether operators sign on is believed; without one the place decides.
+        if arguments.config.is_none() {
+            config.sign_on = config.place != Place::Lane;
+        }
     }
     if let Some(language) = &arguments.lang {
         if !["de", "en"].contains(&language.as_str()) {
@@ -176,6 +179,10 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
     tracing::info!(origin = key_origin.word(), "wrapping key");
     let entropy = Arc::new(SystemEntropy::default());
     let clock = Arc::new(SystemClock::new(&*entropy));
+    let mut profiles = ProfileCatalog::shipped();
+    if let Some(folder) = &config.workshop_profiles {
+        profiles = profiles.with_local(&app::profile_folder::read(folder));
+    }
     let readers = readers();
     let simulated = readers.simulated();
     let bounds = Bounds { connect: limits::CONNECT, whole: limits::EXCHANGE, answer: limits::ANSWER_BYTES };
@@ -187,7 +194,7 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
         secrets,
         pins,
         readers,
-        profiles: ProfileCatalog::shipped().clone(),
+        profiles,
         central: Box::new(move |floor_s| -> Box<dyn CentralAccounts> {
             Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, simulated))
         }),
@@ -312,6 +319,7 @@ mod window {
         let options = ui::Options {
             full_screen: config.full_screen,
             pixels_per_mm: config.pixels_per_mm,
+            child_side: config.child_side,
             ..ui::Options::default()
         };
         let face = ui::Face::open(&options).map_err(ended(BAD_CONFIG))?;

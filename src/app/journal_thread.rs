@@ -3,7 +3,7 @@
 use std::thread::{Builder, JoinHandle};
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::limits;
 use crate::adapters::sqlite::{Journal, JournalError};
@@ -49,6 +49,9 @@ impl JournalDesk {
                         let _ = done.send(());
                     }
                 }
+            }
+            if let Some(Err(error)) = held.map(Journal::close) {
+                warn!(%error, "the journal was not closed in order; its log is read again at the next start");
             }
             debug!("the journal is closed");
         })?;

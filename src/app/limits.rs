@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Commands and reader posts that may wait for the machine. Buttons beyond it are dropped and counted: nobody means a
-/// thousandth touch. The reader waits instead.
+/// thousandth touch.
 pub const INBOX: usize = 256;
 
 /// Pictures that may wait for whoever reads the headless face: minutes of a busy lane. Beyond it they are left out, so
@@ -29,9 +29,6 @@ pub const CONNECT: Duration = Duration::from_secs(5);
 /// Largest answer of the interface after decompression (protocol, 1).
 pub const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-/// Largest part of a document (protocol, 1).
-pub const DOCUMENT_PART_BYTES: usize = 1024 * 1024;
-
 /// Between two calls of `hello` while all is well: brings the beacon, the standing and document versions.
 pub const HELLO_EVERY: Duration = Duration::from_secs(120);
 
@@ -48,9 +45,6 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3600);
 
 /// Rows of the list of last bookings.
 pub const ROWS: u32 = 200;
-
-/// A record that was not answered within this time turns a green R1 into R2 (architecture, 6).
-pub const RECEIPT_HINT: Duration = Duration::from_secs(1);
 
 /// Between two purges.
 pub const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -97,3 +91,6 @@ pub const LOCK_AFTER: Duration = Duration::from_secs(600);
 
 /// A record the account could not decide, or did not name in its receipt, goes again after this time.
 pub const DEFERRED: Duration = Duration::from_secs(60);
+
+/// Between two slices of the check that runs in the background, so that a tap never queues behind many of them.
+pub const SCRUB_PAUSE: Duration = Duration::from_millis(50);

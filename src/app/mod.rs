@@ -38,7 +38,7 @@ use self::{
     shared::Shared,
 };
 use crate::{
-    adapters::sqlite::{Journal, JournalError},
+    adapters::sqlite::{Journal, JournalError, ScrubPosition},
     card::trust::Trust,
     domain::ids::{AccountId, OperatorId},
     ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, SecretStore},
@@ -283,5 +283,25 @@ async fn keep_house(shared: Rc<Shared>) {
             Ok(Err(error)) => warn!(%error, "nothing could be purged"),
             Err(JournalGone) => return,
         }
+        if scrub(&shared).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Looks at everything that is stored, slice by slice, so that damage is found before it is needed.
+async fn scrub(shared: &Shared) -> Result<(), JournalGone> {
+    let mut position = ScrubPosition::default();
+    loop {
+        match shared.journal.run(move |journal| journal.scrub(position)).await? {
+            Ok(Some(next)) => position = next,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                error!(%error, "the journal is damaged");
+                shared.post(Input::Blocked(driver::blocked_by(&error)));
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(limits::SCRUB_PAUSE).await;
     }
 }
