@@ -1,0 +1,80 @@
+//! The figures of speed and size, table P of the specification's quality page: `script/bench` runs this and keeps
+//! `target/bench.json`. Everything that is measured is the real component; what it is compared with is measured in the
+//! same run. A figure never fails on its value; one that cannot be taken says why.
+//!
+//! Arguments: names of figures (`P1 P4`) to take only these; `--quick` for a fiftieth of the state and of the taps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that meets the unexpected ends with its words"
+)]
+#![allow(clippy::disallowed_methods, reason = "measuring is about the real clock, and about pauses between taps")]
+#![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
+
+mod desk;
+mod drain;
+mod floor;
+mod program;
+mod reader;
+mod report;
+#[path = "../../tests/support/stack.rs"]
+#[allow(dead_code, clippy::needless_pass_by_value, reason = "the tests need more of it, and say it so")]
+mod stack;
+mod state;
+mod tap;
+
+use std::{env, fs, path::Path};
+
+use report::Report;
+use state::{Office, Scale, Site};
+
+fn main() {
+    let mut arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if arguments.first().is_some_and(|first| first == reader::INSIDE) {
+        return reader::inside(&arguments[1..]);
+    }
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    arguments.retain(|argument| argument != "--quick");
+    let scale = if quick { Scale::QUICK } else { Scale::FULL };
+    let mut report = Report::new(arguments, scale);
+    run(&mut report, scale);
+    report.close();
+    print!("{}", report.table());
+    let file = Path::new(env!("CARGO_BIN_EXE_teilhabe-terminal")).parent().and_then(Path::parent).unwrap();
+    let file = file.join("bench.json");
+    fs::write(&file, report.json()).unwrap();
+    println!("\n{}", file.display());
+}
+
+fn run(report: &mut Report, scale: Scale) {
+    report.take("P11", || Ok(program::size()));
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut office) = report.prepare("account", || Office::open(folder.path(), scale)) else { return };
+    let pcscd = report.prepare("pcscd", stack::Pcscd::start);
+
+    let small = folder.path().join("small");
+    if report.wants(&["P2", "P3", "P4", "P5"])
+        && let Some(pcscd) = &pcscd
+        && let Some(site) = report.prepare("terminal", || Site::enrol(&small, &office, pcscd, 0))
+        && report.prepare("documents", || site.settle_in(&mut office)).is_some()
+    {
+        report.take("P2", || reader::read(&site, &mut office, pcscd));
+        report.take_all(&["P3", "P4"], || tap::online(&site, &mut office, scale));
+        report.take("P5", || drain::drain(&site, &mut office, pcscd, scale));
+    }
+    let large = folder.path().join("large");
+    if report.wants(&["P1", "P6", "P7", "P8", "P9"])
+        && let Some(mut pcscd) = pcscd
+        && report.prepare("account again", || office.account.restart()).is_some()
+        && let Some(site) = report.prepare("terminal", || Site::enrol(&large, &office, &pcscd, 1))
+        && report.prepare("journal", || site.fill(&mut office, scale)).is_some()
+    {
+        report.take_all(&["P1"], || tap::share(&site, &mut office, scale));
+        report.take("P6", || program::cold_start(&site, &pcscd));
+        report.take_all(&["P7", "P8"], || program::at_rest(&site, &pcscd));
+        report.take("P9", || program::service_returns(&site, &mut pcscd));
+    }
+    report.take("P10", || {
+        Err("bookings against ledgers of 0, 100,000 and 2,200,000 entries are not measured here".into())
+    });
+}
