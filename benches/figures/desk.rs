@@ -99,7 +99,7 @@ impl Desk {
     /// Starts it and waits until a card may be laid on.
     pub fn open(site: &Site) -> Self {
         let config = site.config();
-        let Installation { journal, secrets, pins, .. } = site.open();
+        let Installation { journal, reopen, secrets, pins, .. } = site.open();
         let readers = VirtualReaders::new();
         readers.plug(SLOT, None);
         let (watch, pace) = (Arc::<Mutex<Watch>>::default(), Arc::<Mutex<Pace>>::default());
@@ -113,6 +113,7 @@ impl Desk {
         let running = app::start(Parts {
             config,
             journal,
+            reopen,
             secrets,
             pins,
             readers: Arc::new(timed),

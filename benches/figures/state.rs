@@ -5,8 +5,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicU64},
-    thread,
-    time::{Duration, Instant},
 };
 
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
@@ -19,7 +17,7 @@ use teilhabe_terminal::{
     },
     adapters::{
         https::{Bounds, HttpsCentralAccounts},
-        sqlite::{JournalError, SETTLE_SLICE},
+        sqlite::SETTLE_SLICE,
         system::{SystemClock, SystemEntropy},
     },
     app::{config::Config, limits},
@@ -34,7 +32,7 @@ use teilhabe_terminal::{
         standing::CardState,
         time::ClockState,
     },
-    installation::{Installation, InstallationError},
+    installation::Installation,
     ports::{CentralAccounts, Clock, KeptDocument},
     protocol::{
         jws::{PublicKey, SigningKey},
@@ -236,18 +234,9 @@ impl Site {
         Config { data: self.data.clone(), offer: Some(OfferId::new("lunch").unwrap()), ..Config::default() }
     }
 
-    /// Opens what lies in its directory, once whoever used it has let go: an application that was joined closes its
-    /// journal on a thread of its own.
+    /// Opens what lies in its directory.
     pub fn open(&self) -> Installation {
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
-            match Installation::open(&self.config()) {
-                Err(InstallationError::Journal(JournalError::OtherInstance)) if Instant::now() < end => {
-                    thread::sleep(Duration::from_millis(5));
-                }
-                opened => return opened.unwrap(),
-            }
-        }
+        Installation::open(&self.config()).unwrap()
     }
 
     /// Runs until its documents are there: a card of the list is served.
