@@ -6,34 +6,494 @@ mod pictures;
 #[path = "support/screens.rs"]
 mod screens;
 
-use teilhabe_terminal::ui::Options;
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// `UI_ONLY=result,ready cargo test …` draws those alone.
+use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
+use pictures::{Picture, SIZES};
+use slint::ComponentHandle;
+use teilhabe_terminal::{
+    terminal::screen::Screen,
+    ui::{Face, Metrics, Options, Scheme},
+};
+
+// Measures texts with the fonts of the window.
+slint::slint! {
+    export component Ruler inherits Window {
+        default-font-family: "Noto Sans";
+        in property <string> words;
+        in property <length> size;
+        in property <int> weight;
+        in property <length> place;
+        out property <length> natural-width: line.preferred-width;
+        out property <length> wrapped-height: block.preferred-height;
+        line := Text { text: root.words; font-size: root.size; font-weight: root.weight; wrap: no-wrap; }
+        VerticalLayout {
+            x: 0;
+            y: 0;
+            width: root.place;
+            block := Text { text: root.words; font-size: root.size; font-weight: root.weight; wrap: word-wrap; }
+        }
+    }
+}
+
+/// `UI_ONLY=result,ready` draws those pictures alone; `UI_MATCH=-160-` those whose name holds it.
 fn wanted(name: &str) -> bool {
-    std::env::var("UI_ONLY").map_or(true, |only| only.split(',').any(|part| name.starts_with(part)))
+    let only = std::env::var("UI_ONLY").map_or(true, |only| only.split(',').any(|part| name.starts_with(part)));
+    only && std::env::var("UI_MATCH").map_or(true, |part| name.contains(&part))
+}
+
+/// Pages that are looked at in every size, scheme and text size.
+const MAIN: [&str; 12] = [
+    "ready",
+    "ready-offline",
+    "reading",
+    "result-r1",
+    "result-r2",
+    "result-r3-again",
+    "result-r4",
+    "number",
+    "last-bookings",
+    "detail-waiting",
+    "queue-offline",
+    "view",
+];
+
+#[test]
+fn every_page_is_drawn_and_can_be_read() {
+    pictures::start();
+    let mut weak = Vec::new();
+    let mut draw = |size: usize, text_size: u16, scheme: Scheme, language: &str, names: &dyn Fn(&str) -> bool| {
+        let (size_name, width, height, mm) = SIZES[size];
+        let options = Options { pixels_per_mm: Some(mm), text_size, scheme, ..Options::default() };
+        let face = pictures::open(&options, width, height);
+        for (name, screen) in screens::all(language) {
+            let file = format!("{name}-{size_name}-{text_size}-{}-{language}", format!("{scheme:?}").to_lowercase());
+            if names(&name) && wanted(&file) {
+                let picture = pictures::draw(&face, &screen);
+                pictures::save(&picture, &file);
+                weak.extend(unreadable(&face, &picture).into_iter().map(|text| format!("{file}: {text}")));
+            }
+        }
+    };
+    let main = |name: &str| MAIN.contains(&name);
+    draw(0, 100, Scheme::Light, "de", &|_| true);
+    draw(0, 100, Scheme::Dark, "de", &|_| true);
+    draw(0, 100, Scheme::Contrast, "de", &|_| true);
+    draw(0, 160, Scheme::Light, "de", &main);
+    draw(0, 100, Scheme::Light, "en", &main);
+    draw(1, 100, Scheme::Light, "de", &main);
+    draw(2, 100, Scheme::Light, "de", &main);
+    draw(2, 160, Scheme::Light, "de", &main);
+    draw(4, 100, Scheme::Light, "de", &main);
+    draw(4, 160, Scheme::Light, "de", &main);
+    assert!(weak.is_empty(), "contrast below 4.5:\n{}", weak.join("\n"));
 }
 
 #[test]
-fn every_picture_is_drawn() {
+fn the_childs_side_shows_class_and_nothing_else() {
     pictures::start();
-    for (size, width, height, mm) in pictures::SIZES {
-        for text_size in [100, 160] {
+    let face = pictures::open(&Options { child_side: true, ..Options::default() }, 1280, 800);
+    let child = face.child().expect("it was asked for");
+    child.window().set_size(slint::PhysicalSize::new(800, 480));
+    for (name, screen) in screens::all("de") {
+        face.show(&screen);
+        pictures::settle();
+        if wanted(&format!("child-{name}")) && (name.starts_with("re") || name.starts_with("out-of-service-fork")) {
+            let picture = child.window().take_snapshot().expect("the software renderer draws");
+            pictures::save(&picture, &format!("child-{name}"));
+        }
+        let texts: Vec<String> = texts_of(child).into_iter().map(|(text, ..)| text).collect();
+        assert_eq!(texts.len(), 1 + usize::from(name == "reading-slow"), "{name}: {texts:?}");
+        for secret in ["4711", "4,30", "Mittag", "Geht nicht", "schon", "Anspruch"] {
+            assert!(!texts.iter().any(|text| text.contains(secret)), "{name}: {texts:?}");
+        }
+    }
+    // "Already" and "not possible" are one picture here.
+    let alike = [screens::already(false), screens::refused("used_up"), screens::refused("card_locked")].map(|page| {
+        face.show(&screens::screen(page, "de"));
+        pictures::settle();
+        child.window().take_snapshot().expect("the software renderer draws").as_bytes().to_vec()
+    });
+    assert!(alike[0] == alike[1] && alike[1] == alike[2]);
+}
+
+/// No control and no text is cut, too small, or on top of another: every page, size, text size and language.
+#[test]
+fn everything_has_its_place() {
+    pictures::start();
+    let ruler = Ruler::new().unwrap();
+    let mut natural: HashMap<(String, u32, i32), f32> = HashMap::new();
+    let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (size_name, width, height, mm) in SIZES {
+        for text_size in [100, 130, 160] {
+            let face =
+                pictures::open(&Options { pixels_per_mm: Some(mm), text_size, ..Options::default() }, width, height);
             for language in ["de", "en"] {
-                if (language == "en" || size == "1920x1080-close") && text_size == 160 {
-                    continue;
-                }
-                let face = pictures::open(
-                    &Options { pixels_per_mm: Some(mm), text_size, ..Options::default() },
-                    width,
-                    height,
-                );
                 for (name, screen) in screens::all(language) {
-                    let full = format!("{name}-{size}-{text_size}-{language}");
-                    if wanted(&full) && std::env::var("UI_MATCH").map_or(true, |m| full.contains(&m)) {
-                        pictures::save(&pictures::draw(&face, &screen), &full);
+                    if !wanted(&name) {
+                        continue;
+                    }
+                    face.show(&screen);
+                    pictures::settle();
+                    let place = format!("{size_name} {text_size} {language}");
+                    let mut found = controls(&face);
+                    found.extend(cut_texts(&face, &ruler, &mut natural, &screen));
+                    for fault in found {
+                        faults.entry(format!("{name}: {fault}")).or_default().push(place.clone());
                     }
                 }
             }
         }
+    }
+    let list: Vec<String> =
+        faults.iter().map(|(fault, places)| format!("{fault}\n      {}", places.join(" · "))).collect();
+    assert!(list.is_empty(), "{} faults\n{}", list.len(), list.join("\n"));
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rect {
+    left: f32,
+    top: f32,
+    right: f32,
+    bottom: f32,
+}
+
+impl Rect {
+    fn of(element: &ElementHandle) -> Self {
+        let (position, size) = (element.absolute_position(), element.size());
+        Self { left: position.x, top: position.y, right: position.x + size.width, bottom: position.y + size.height }
+    }
+
+    fn inside(&self, other: &Self) -> bool {
+        self.left >= other.left - 1.0
+            && self.top >= other.top - 1.0
+            && self.right <= other.right + 1.0
+            && self.bottom <= other.bottom + 1.0
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.left + 1.0 < other.right
+            && other.left + 1.0 < self.right
+            && self.top + 1.0 < other.bottom
+            && other.top + 1.0 < self.bottom
+    }
+}
+
+fn window(face: &Face) -> Rect {
+    let size = face.window().window().size();
+    #[allow(clippy::cast_precision_loss, reason = "screens are small")]
+    Rect { left: 0.0, top: 0.0, right: size.width as f32, bottom: size.height as f32 }
+}
+
+/// What can be scrolled: its content may stand outside, because keys bring it in.
+fn scrolled(face: &Face) -> Vec<Rect> {
+    ElementQuery::from_root(face.window()).match_inherits("Scroll").find_all().iter().map(Rect::of).collect()
+}
+
+fn controls(face: &Face) -> Vec<String> {
+    let mut faults = Vec::new();
+    let target = face.window().global::<Metrics<'_>>().get_target();
+    let (window, scrolls) = (window(face), scrolled(face));
+    let mut places: Vec<(String, Rect, bool)> = Vec::new();
+    let all = ElementQuery::from_root(face.window()).find_all();
+    for element in all {
+        if !matches!(element.accessible_role(), Some(AccessibleRole::Button | AccessibleRole::TextInput)) {
+            continue;
+        }
+        let label = element.accessible_label().unwrap_or_default().to_string();
+        let rect = Rect::of(&element);
+        if label.trim().is_empty() {
+            faults.push(format!("a control without a name at {rect:?}"));
+        }
+        let button = element.accessible_role() == Some(AccessibleRole::Button);
+        if button && (rect.right - rect.left < target - 1.0 || rect.bottom - rect.top < target - 1.0) {
+            faults.push(format!("'{label}' is smaller than {target}: {rect:?}"));
+        }
+        let scrolls =
+            scrolls.iter().any(|s| rect.left >= s.left - 1.0 && rect.right <= s.right + 1.0 && rect.overlaps(s));
+        if !scrolls && !rect.inside(&window) {
+            faults.push(format!("'{label}' leaves the window: {rect:?}"));
+        }
+        if button {
+            for (other, there, also) in &places {
+                if rect.overlaps(there) && scrolls == *also {
+                    faults.push(format!("'{label}' lies on '{other}'"));
+                }
+            }
+            places.push((label, rect, scrolls));
+        }
+    }
+    faults
+}
+
+/// Every visible text with its style, place and font size.
+fn texts_of(window: &impl slint::ComponentHandle) -> Vec<(String, String, Rect)> {
+    let mut texts = Vec::new();
+    for element in root(window).match_inherits("Styled").find_all() {
+        let text = element.accessible_label().unwrap_or_default().to_string();
+        let style = element.type_name().unwrap_or_default().to_string();
+        if !text.trim().is_empty() {
+            texts.push((text, style, Rect::of(&element)));
+        }
+    }
+    texts
+}
+
+fn cut_texts(
+    face: &Face,
+    ruler: &Ruler,
+    natural: &mut HashMap<(String, u32, i32), f32>,
+    screen: &Screen,
+) -> Vec<String> {
+    let metrics = face.window().global::<Metrics<'_>>();
+    let (window, scrolls) = (window(face), scrolled(face));
+    let mut faults = Vec::new();
+    let mut seen: Vec<(String, Rect, bool)> = Vec::new();
+    for (text, style, rect) in texts_of(face.window()) {
+        // Names of places are data of any length and may end in dots.
+        if text == screen.status.site {
+            continue;
+        }
+        let (size, weight, wraps) = match style.as_str() {
+            "Body" => (metrics.get_body(), 400, true),
+            "Strong" => (metrics.get_body(), 700, true),
+            "Label" => (metrics.get_label(), 400, true),
+            "StrongLabel" => (metrics.get_label(), 700, true),
+            "Headline" => (metrics.get_headline(), 700, true),
+            "Title" => (metrics.get_title(), 700, true),
+            "Digits" => (metrics.get_digits(), 700, true),
+            "ResultWord" => (metrics.get_result_word(), 700, true),
+            "ResultSentence" => (metrics.get_result_sentence(), 700, true),
+            "BarText" | "Clock" => (metrics.get_bar_text(), 400, false),
+            other => panic!("a text of unknown style {other}: {text}"),
+        };
+        ruler.set_size(size);
+        ruler.set_weight(weight);
+        let (width, height) = (rect.right - rect.left, rect.bottom - rect.top);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "font sizes are small and positive")]
+        let mut wide = |words: &str| {
+            *natural.entry((words.to_owned(), (size * 16.0) as u32, weight)).or_insert_with(|| {
+                ruler.set_words(words.into());
+                ruler.get_natural_width()
+            })
+        };
+        let widest = if wraps { text.split_whitespace().map(&mut wide).fold(0.0, f32::max) } else { wide(&text) };
+        // An address is data without blanks.
+        let address = text.contains(".example:");
+        if widest > width + 1.0 && !address {
+            faults.push(format!("'{text}' ({style}) is cut or broken inside a word: {widest} in {width}"));
+        } else if wraps {
+            ruler.set_words(text.as_str().into());
+            ruler.set_place(width + 0.5);
+            let needed = ruler.get_wrapped_height();
+            if needed > height + 1.5 {
+                faults.push(format!("'{text}' ({style}) needs {needed} of height and has {height}"));
+            }
+        }
+        let scrolls =
+            scrolls.iter().any(|s| rect.left >= s.left - 1.0 && rect.right <= s.right + 1.0 && rect.overlaps(s));
+        if !scrolls && !rect.inside(&window) {
+            faults.push(format!("'{text}' ({style}) leaves the window: {rect:?}"));
+        }
+        for (other, there, also) in &seen {
+            if rect.overlaps(there) && scrolls == *also {
+                faults.push(format!("'{text}' lies on '{other}'"));
+            }
+        }
+        seen.push((text, rect, scrolls));
+    }
+    faults
+}
+
+/// Relative luminance (WCAG 2.1).
+fn luminance(pixel: &slint::Rgba8Pixel) -> f32 {
+    let linear = |value: u8| {
+        let value = f32::from(value) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(pixel.r) + 0.7152 * linear(pixel.g) + 0.0722 * linear(pixel.b)
+}
+
+fn contrast(a: f32, b: f32) -> f32 {
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "coordinates of a screen")]
+fn pixels(picture: &Picture, rect: &Rect) -> Vec<slint::Rgba8Pixel> {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let (left, right) = (rect.left.max(0.0) as usize, (rect.right as usize).min(width));
+    let (top, bottom) = (rect.top.max(0.0) as usize, (rect.bottom as usize).min(height));
+    (top..bottom).flat_map(|y| picture.as_slice()[y * width + left..y * width + right].iter().copied()).collect()
+}
+
+/// Texts whose ink stands out from the ground around it by less than 4.5, as the picture shows them.
+fn unreadable(face: &Face, picture: &Picture) -> Vec<String> {
+    let scrolls = scrolled(face);
+    let mut found = Vec::new();
+    for (text, _, rect) in texts_of(face.window()) {
+        if scrolls.iter().any(|s| rect.overlaps(s) && !rect.inside(s)) {
+            continue;
+        }
+        let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
+        let area = pixels(picture, &rect);
+        for pixel in &area {
+            *counts.entry([pixel.r, pixel.g, pixel.b]).or_default() += 1;
+        }
+        let Some((ground, _)) = counts.iter().max_by_key(|(_, count)| **count) else { continue };
+        let ground = luminance(&slint::Rgba8Pixel { r: ground[0], g: ground[1], b: ground[2], a: 255 });
+        let best = area.iter().map(|pixel| contrast(luminance(pixel), ground)).fold(1.0, f32::max);
+        if best < 4.5 {
+            found.push(format!("'{text}' {best:.1}"));
+        }
+    }
+    found
+}
+
+#[test]
+fn classes_differ_without_colour() {
+    pictures::start();
+    let face = pictures::open(&Options { pixels_per_mm: Some(5.9), ..Options::default() }, 1280, 800);
+    let mut field = |name: &str| {
+        let (_, screen) = screens::all("de").into_iter().find(|(n, _)| n == name).unwrap();
+        let picture = pictures::draw(&face, &screen);
+        let place = ElementQuery::from_root(face.window()).match_inherits("ClassField").find_first();
+        let place = Rect::of(&place.unwrap());
+        let all: Vec<f32> = pixels(&picture, &place).iter().map(luminance).collect();
+        let mut sorted = all.clone();
+        sorted.sort_by(f32::total_cmp);
+        let top = Rect { bottom: place.top + 20.0, ..place };
+        let band: Vec<f32> = pixels(&picture, &top).iter().map(luminance).collect();
+        #[allow(clippy::cast_precision_loss, reason = "pixels of a band")]
+        let dark = band.iter().filter(|l| **l < 0.1).count() as f32 / band.len() as f32;
+        (sorted[sorted.len() / 2], dark)
+    };
+    let (booked, booked_band) = field("result-r1");
+    let (already, already_band) = field("result-r3");
+    let (refused, _) = field("result-r4");
+    let (unclear, unclear_band) = field("result-r7");
+    assert!(booked > 0.4 && already > 0.4 && unclear > 0.4, "light fields: {booked} {already} {unclear}");
+    assert!(contrast(booked, refused) > 4.5, "accept is light, reject is dark: {booked} {refused}");
+    assert!(booked_band < 0.01, "accept is plain: {booked_band}");
+    assert!(
+        (0.25..0.75).contains(&already_band) && (0.25..0.75).contains(&unclear_band),
+        "striped: {already_band} {unclear_band}"
+    );
+}
+
+#[test]
+fn a_result_is_said_once_in_the_words_it_shows() {
+    pictures::start();
+    let face = pictures::open(&Options::default(), 1280, 800);
+    for language in ["de", "en"] {
+        for (name, screen) in screens::all(language) {
+            if !name.starts_with("result") {
+                continue;
+            }
+            face.show(&screen);
+            pictures::settle();
+            let live: Vec<ElementHandle> = ElementQuery::from_root(face.window())
+                .match_inherits("ClassField")
+                .find_all()
+                .into_iter()
+                .filter(|e| {
+                    e.accessible_live_region().is_some_and(|l| l != i_slint_backend_testing::AccessibleLiveness::Off)
+                })
+                .collect();
+            assert_eq!(live.len(), 1, "{name}");
+            let said = live[0].accessible_label().unwrap_or_default().to_string();
+            assert!(
+                texts_of(face.window()).iter().any(|(text, ..)| *text == said),
+                "{name}: '{said}' is not on the screen"
+            );
+        }
+    }
+}
+
+fn root(window: &impl slint::ComponentHandle) -> ElementQuery {
+    ElementQuery::from_root(window)
+}
+
+fn markup(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(markup(&path));
+        } else if path.extension().is_some_and(|e| e == "slint") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The strings between quotes after `from`, joined by bars where they are plural forms.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let start = text.find('"')? + 1;
+    let end = start + text[start..].find('"')?;
+    Some((text[start..end].to_owned(), &text[end + 1..]))
+}
+
+#[test]
+fn nothing_is_untranslated() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui");
+    let mut sources: BTreeMap<String, bool> = BTreeMap::new();
+    for file in markup(&folder) {
+        let text = fs::read_to_string(&file).unwrap();
+        for call in text.split("@tr(").skip(1) {
+            let (source, rest) = quoted(call).expect("a call of @tr begins with its source text");
+            sources.insert(source, rest.trim_start().starts_with('|'));
+        }
+        if file.ends_with("api.slint") {
+            continue; // its texts are preview data
+        }
+        // A text that is shown and not translated would stand in one language for everybody.
+        for line in text.lines() {
+            let code = line.split("//").next().unwrap_or_default();
+            for property in ["text: \"", "title: \"", "label: \"", "headline: \"", "sentence: \""] {
+                if let Some((_, value)) = code.split_once(property) {
+                    let value = value.split('"').next().unwrap_or_default();
+                    let name = ["Teilhabe-Terminal", "Deutsch", "English"].contains(&value);
+                    assert!(name || value.chars().all(|c| !c.is_alphabetic()), "{}: {line}", file.display());
+                }
+            }
+        }
+    }
+    assert!(sources.len() > 200, "{}", sources.len());
+    let german = fs::read_to_string(folder.join("lang/de/LC_MESSAGES/teilhabe-terminal.po")).unwrap();
+    let entries: Vec<&str> =
+        german.split("\n\n").filter(|entry| entry.contains("\nmsgid ") && !entry.contains("msgid \"\"\n")).collect();
+    for (source, plural) in &sources {
+        let entry = entries.iter().find(|entry| entry.contains(&format!("msgid \"{source}\"\n")));
+        let entry = entry.unwrap_or_else(|| panic!("'{source}' has no German entry"));
+        let forms: &[&str] = if *plural { &["msgstr[0] \"", "msgstr[1] \""] } else { &["msgstr \""] };
+        for form in forms {
+            let translated = entry.split_once(form).map(|(_, rest)| rest.split('"').next().unwrap_or_default());
+            let translated = translated.unwrap_or_else(|| panic!("'{source}' lacks {form}"));
+            assert!(!translated.is_empty(), "'{source}' is not translated");
+            assert_eq!(source.matches('{').count(), translated.matches('{').count(), "'{source}' and '{translated}'");
+        }
+    }
+    assert_eq!(entries.len(), sources.len(), "entries nobody uses any more");
+}
+
+/// Every code the machine can send has words; a new one that has none would be shown raw.
+#[test]
+fn every_code_has_words() {
+    use teilhabe_terminal::terminal::screen::BlockedBy;
+    let words = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/words.slint")).unwrap();
+    let mut codes: Vec<String> = BlockedBy::ALL.iter().map(|why| why.code().to_owned()).collect();
+    for file in ["src/domain/claim.rs", "src/domain/reading.rs"] {
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let body = source.split("fn code(").nth(1).expect("the table of codes");
+        let body = body.split("\n    }\n").next().unwrap_or_default();
+        codes.extend(body.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default().to_owned()));
+    }
+    assert!(codes.len() > 45, "{}", codes.len());
+    for code in codes {
+        assert!(words.contains(&format!("\"{code}\"")), "ui/words.slint knows no '{code}'");
     }
 }

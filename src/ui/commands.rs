@@ -10,6 +10,7 @@ use super::{format, window as w};
 use crate::{
     domain::{
         ids::{AccountId, OfferId, RecordId},
+        number::{self, NumberError},
         record::ReversalReason,
     },
     terminal::command::{OpenScreen, OperatorCommand},
@@ -17,8 +18,6 @@ use crate::{
 
 /// Most digits of a typed number: 16 and two check digits (card-application, 2.3).
 const MOST_DIGITS: usize = 18;
-/// Fewest: 12 and two check digits.
-const FEWEST_DIGITS: usize = 14;
 
 /// Sends every command of this window to `send`.
 pub(super) fn connect(window: &w::MainWindow, send: Rc<dyn Fn(OperatorCommand)>) {
@@ -115,18 +114,13 @@ fn reason(kind: w::ReversalKind) -> ReversalReason {
     }
 }
 
-/// How far a number is, while it is typed: ISO/IEC 7064 MOD 97-10 holds if the whole, check digits included, leaves 1.
-/// A shorter number that holds may still go on: it is good, and typing continues.
+/// How far a number is, while it is typed. A short number whose check digits fit is good, and typing may go on; one that
+/// does not fit may still be the beginning of a longer one.
 fn check_number(digits: &str) -> w::NumberKind {
-    let length = digits.len();
-    if length < FEWEST_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return w::NumberKind::Typing;
-    }
-    let rest = digits.bytes().fold(0_u32, |rest, digit| (rest * 10 + u32::from(digit - b'0')) % 97);
-    match rest {
-        1 => w::NumberKind::Good,
-        _ if length < MOST_DIGITS => w::NumberKind::Typing,
-        _ => w::NumberKind::Wrong,
+    match number::read(digits) {
+        Ok(_) => w::NumberKind::Good,
+        Err(NumberError::CheckDigits) if digits.len() >= MOST_DIGITS => w::NumberKind::Wrong,
+        Err(_) => w::NumberKind::Typing,
     }
 }
 
@@ -135,17 +129,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_check_digits_are_those_of_iso_7064() {
-        // ISO/IEC 7064 MOD 97-10: append 98 - (number · 100 mod 97).
-        let with_check = |number: u64| format!("{number}{:02}", 98 - (number * 100) % 97);
-        for number in [1234_5678_9012_u64, 9_0000_0000_0001, 1234_5678_9012_3456] {
-            let good = with_check(number);
-            assert_eq!(check_number(&good), w::NumberKind::Good, "{good}");
-            let swapped: String = [&good[1..2], &good[0..1], &good[2..]].concat();
-            assert_ne!(check_number(&swapped), w::NumberKind::Good, "{swapped}");
+    fn a_number_is_judged_while_it_is_typed() {
+        let cases = [
+            ("", w::NumberKind::Typing),
+            ("1234", w::NumberKind::Typing),
+            ("12345678901244", w::NumberKind::Good),
+            ("12345678901245", w::NumberKind::Typing), // may go on
+            ("123456789012345678", w::NumberKind::Wrong),
+            ("12345678901２73", w::NumberKind::Typing),
+        ];
+        for (digits, kind) in cases {
+            assert_eq!(check_number(digits), kind, "{digits}");
         }
-        assert_eq!(check_number("123456789012345678"), w::NumberKind::Wrong);
-        assert_eq!(check_number("1234"), w::NumberKind::Typing);
-        assert_eq!(check_number("12345678901２34"), w::NumberKind::Typing);
     }
 }

@@ -151,6 +151,8 @@ thread_local! {
 struct Drawing {
     /// The grant of the picture that stands, until its drawing was reported.
     awaited: Cell<Option<RecordId>>,
+    /// The last one reported: the same grant may be drawn again, as R2 or after another page.
+    reported: Cell<Option<RecordId>>,
     report: RefCell<Option<Rc<dyn Fn(RecordId)>>>,
     language: RefCell<String>,
 }
@@ -158,7 +160,7 @@ struct Drawing {
 /// Puts a picture into the windows. Must run on their thread.
 fn show(window: &MainWindow, child: Option<&ChildWindow>, screen: &Screen) {
     DRAWING.with(|drawing| {
-        drawing.awaited.set(present::granted(screen));
+        drawing.awaited.set(present::granted(screen).filter(|grant| drawing.reported.get() != Some(*grant)));
         if *drawing.language.borrow() != screen.status.language {
             drawing.language.replace(screen.status.language.clone());
             // A language without texts of its own keeps the English source.
@@ -180,6 +182,7 @@ fn drawn(record: &str) {
             && awaited.to_string() == record
         {
             drawing.awaited.set(None);
+            drawing.reported.set(Some(awaited));
             let report = drawing.report.borrow().clone();
             Timer::single_shot(Duration::ZERO, move || {
                 if let Some(report) = report {

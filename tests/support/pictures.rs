@@ -11,6 +11,8 @@ use teilhabe_terminal::{
     ui::{Face, Options},
 };
 
+pub type Picture = SharedPixelBuffer<Rgba8Pixel>;
+
 /// A screen by pixels and pixels of a millimetre (user-interface, 3).
 pub const SIZES: [(&str, u32, u32, f32); 5] = [
     ("1280x800", 1280, 800, 5.9),
@@ -30,6 +32,7 @@ pub fn open(options: &Options, width: u32, height: u32) -> Face {
     let face = Face::open(options).expect("the testing backend opens windows");
     face.connect(|_| {}, |_| {});
     resize(&face, width, height);
+    settle();
     face
 }
 
@@ -38,12 +41,17 @@ pub fn resize(face: &Face, width: u32, height: u32) {
     mock_elapsed_time(Duration::ZERO);
 }
 
-/// The picture after everything that starts by itself has come to rest.
-pub fn draw(face: &Face, screen: &Screen) -> SharedPixelBuffer<Rgba8Pixel> {
-    face.show(screen);
-    for _ in 0..3 {
-        mock_elapsed_time(Duration::from_millis(600));
+/// Lets everything that starts by itself come to rest.
+pub fn settle() {
+    for _ in 0..4 {
+        mock_elapsed_time(Duration::from_millis(500));
     }
+}
+
+/// The picture at rest.
+pub fn draw(face: &Face, screen: &Screen) -> Picture {
+    face.show(screen);
+    settle();
     face.window().window().take_snapshot().expect("the software renderer draws")
 }
 
@@ -53,7 +61,7 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-pub fn save(picture: &SharedPixelBuffer<Rgba8Pixel>, name: &str) {
+pub fn save(picture: &Picture, name: &str) {
     let file = fs::File::create(folder().join(format!("{name}.png"))).unwrap();
     let mut encoder = png::Encoder::new(std::io::BufWriter::new(file), picture.width(), picture.height());
     encoder.set_color(png::ColorType::Rgba);

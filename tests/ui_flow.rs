@@ -1,0 +1,289 @@
+//! From tap to green and back, by touch and by keyboard: what a person does, and what the machine is told.
+#![cfg(feature = "gui")]
+
+#[path = "support/pictures.rs"]
+mod pictures;
+#[path = "support/screens.rs"]
+mod screens;
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use i_slint_backend_testing::{ElementHandle, mock_elapsed_time};
+use slint::{ComponentHandle, SharedString, platform::Key, platform::WindowEvent};
+use teilhabe_terminal::{
+    domain::{ids::RecordId, record::ReversalReason},
+    terminal::{
+        command::{OpenScreen, OperatorCommand},
+        screen::{Page, ResultClass, RowState},
+    },
+    ui::{Face, Options},
+};
+
+struct Desk {
+    face: Face,
+    commands: Rc<RefCell<Vec<OperatorCommand>>>,
+    shown: Rc<RefCell<Vec<RecordId>>>,
+}
+
+impl Desk {
+    fn new() -> Self {
+        pictures::start();
+        let face = Face::open(&Options::default()).unwrap();
+        let (commands, shown) = (Rc::<RefCell<Vec<_>>>::default(), Rc::<RefCell<Vec<_>>>::default());
+        face.connect(
+            {
+                let commands = Rc::clone(&commands);
+                move |command| commands.borrow_mut().push(command)
+            },
+            {
+                let shown = Rc::clone(&shown);
+                move |record| shown.borrow_mut().push(record)
+            },
+        );
+        pictures::resize(&face, 1280, 800);
+        pictures::settle();
+        Self { face, commands, shown }
+    }
+
+    fn show(&self, page: Page, language: &str) {
+        self.face.show(&screens::screen(page, language));
+        pictures::settle();
+    }
+
+    fn find(&self, label: &str) -> Vec<ElementHandle> {
+        ElementHandle::find_by_accessible_label(self.face.window(), label).collect()
+    }
+
+    fn touch(&self, label: &str) {
+        let found = self.find(label);
+        let key = found.iter().find(|e| e.accessible_role() == Some(i_slint_backend_testing::AccessibleRole::Button));
+        let key = key.unwrap_or_else(|| panic!("no key '{label}' on this page"));
+        key.mock_single_click(slint::platform::PointerEventButton::Left);
+        mock_elapsed_time(Duration::from_millis(20));
+    }
+
+    fn press(&self, key: impl Into<SharedString>) {
+        let text = key.into();
+        let window = self.face.window().window();
+        window.dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+        window.dispatch_event(WindowEvent::KeyReleased { text });
+        mock_elapsed_time(Duration::from_millis(20));
+    }
+
+    fn type_text(&self, text: &str) {
+        for c in text.chars() {
+            self.press(SharedString::from(c));
+        }
+    }
+
+    fn draw(&self) {
+        self.face.window().window().take_snapshot().unwrap();
+    }
+
+    fn taken(&self) -> Vec<OperatorCommand> {
+        self.commands.take()
+    }
+}
+
+#[test]
+fn a_grant_is_reported_once_and_only_after_it_was_drawn() {
+    let desk = Desk::new();
+    desk.show(Page::Ready { choose_child: false }, "de");
+    desk.draw();
+    desk.show(Page::Reading { slow: false }, "de");
+    desk.draw();
+    mock_elapsed_time(Duration::from_millis(5));
+    assert!(desk.shown.borrow().is_empty(), "nothing was granted yet");
+
+    desk.show(Page::Result(screens::result(Some(ResultClass::R1))), "de");
+    assert!(desk.shown.borrow().is_empty(), "it is in the window's state, and nobody has seen it");
+    desk.draw();
+    assert!(desk.shown.borrow().is_empty(), "the frame is drawn but not yet handed over");
+    mock_elapsed_time(Duration::from_millis(1));
+    assert_eq!(*desk.shown.borrow(), [screens::record(5)]);
+
+    // Redrawing, and the same grant becoming R2, say nothing new.
+    desk.draw();
+    desk.show(Page::Result(screens::result(Some(ResultClass::R2))), "de");
+    desk.draw();
+    mock_elapsed_time(Duration::from_millis(5));
+    assert_eq!(desk.shown.borrow().len(), 1);
+
+    // The next child's grant is another one, though the field is as green as before.
+    let mut next = screens::result(Some(ResultClass::R1));
+    next.record = Some(screens::record(6));
+    desk.show(Page::Result(next), "de");
+    desk.draw();
+    mock_elapsed_time(Duration::from_millis(5));
+    assert_eq!(*desk.shown.borrow(), [screens::record(5), screens::record(6)]);
+
+    // What is no grant is not reported.
+    desk.show(screens::refused("used_up"), "de");
+    desk.draw();
+    desk.show(screens::already(true), "de");
+    desk.draw();
+    mock_elapsed_time(Duration::from_millis(5));
+    assert_eq!(desk.shown.borrow().len(), 2);
+}
+
+#[test]
+fn fingers_reach_everything_on_the_lane() {
+    let desk = Desk::new();
+    desk.show(Page::Result(screens::result(Some(ResultClass::R1))), "de");
+    desk.touch("Rückgängig");
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Undo]));
+
+    desk.show(screens::already(true), "de");
+    desk.touch("Trotzdem");
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Again]));
+
+    desk.show(Page::Ready { choose_child: false }, "de");
+    desk.touch("Alle Buchungen");
+    desk.touch("Kartennummer");
+    desk.touch("2 Buchungen warten");
+    desk.touch("Sprache und Ansicht");
+    let opened: Vec<OpenScreen> = desk
+        .taken()
+        .into_iter()
+        .map(|command| if let OperatorCommand::Open(screen) = command { screen } else { panic!("{command:?}") })
+        .collect();
+    assert_eq!(opened, [OpenScreen::LastBookings, OpenScreen::Number, OpenScreen::Queue, OpenScreen::View]);
+
+    desk.show(Page::Detail(Box::new(screens::row(3, 723, "2209", RowState::Booked))), "de");
+    desk.touch("Zurücknehmen");
+    assert!(desk.taken().is_empty(), "a reversal asks for its reason first");
+    desk.touch("Falsche Leistung");
+    let taken = desk.taken();
+    let [OperatorCommand::Reverse { record, reason: ReversalReason::WrongOffer }] = taken[..] else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(record, screens::record(3));
+
+    desk.show(Page::Detail(Box::new(screens::row(9, 715, "3344", RowState::Unclear))), "de");
+    desk.touch("Ja, ausgegeben");
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Acknowledge(record)] if record == screens::record(9)));
+
+    desk.show(Page::LastBookings(screens::rows()), "de");
+    let unsent = |desk: &Desk| desk.find("12:04 Mittagessen …4711, Noch nicht gesendet").len();
+    let booked = |desk: &Desk| desk.find("12:03 Mittagessen …2209, Gebucht").len();
+    assert_eq!((unsent(&desk), booked(&desk)), (1, 1));
+    desk.touch("Offen");
+    assert_eq!((unsent(&desk), booked(&desk)), (1, 0));
+}
+
+#[test]
+fn the_language_changes_on_the_standing_page() {
+    let desk = Desk::new();
+    desk.show(Page::View, "de");
+    assert!(!desk.find("Schriftgröße").is_empty());
+    desk.touch("English");
+    assert!(matches!(&desk.taken()[..], [OperatorCommand::Language(language)] if language == "en"));
+    desk.show(Page::View, "en");
+    assert!(!desk.find("Text size").is_empty() && desk.find("Schriftgröße").is_empty());
+    // An unknown language keeps the source texts and breaks nothing.
+    desk.show(Page::View, "xx");
+    assert!(!desk.find("Text size").is_empty());
+    desk.show(Page::View, "de");
+    assert!(!desk.find("Schriftgröße").is_empty());
+}
+
+#[test]
+fn a_number_is_entered_by_keyboard_alone() {
+    let desk = Desk::new();
+    desk.show(Page::Ready { choose_child: false }, "de");
+    desk.press(Key::F2);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Open(OpenScreen::Number)]));
+
+    desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
+    desk.type_text("12345678901");
+    desk.press(Key::Return);
+    assert!(desk.taken().is_empty(), "an unfinished number is not sent");
+    let check = 98 - (123_456_789_012_u64 * 100) % 97;
+    desk.type_text(&format!("2{check:02}9"));
+    desk.press(Key::Backspace);
+    assert!(!desk.find("Die Nummer stimmt").is_empty());
+    desk.press(Key::Return);
+    let taken = desk.taken();
+    let [OperatorCommand::TypeNumber { number, second_factor: None, account: None }] = &taken[..] else {
+        panic!("{taken:?}")
+    };
+    assert_eq!(*number, format!("123456789012{check:02}"));
+
+    desk.press(Key::Escape);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Open(OpenScreen::Ready)]));
+}
+
+#[test]
+fn an_operator_signs_on_by_keyboard_alone() {
+    let desk = Desk::new();
+    desk.show(Page::SignOn { tries_left: None, locked_s: None }, "de");
+    desk.type_text("12");
+    desk.press(Key::Return);
+    desk.type_text("493817");
+    desk.press(Key::Return);
+    let taken = desk.taken();
+    let [OperatorCommand::SignIn { operator, pin }] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!((operator.as_str(), pin.as_str()), ("12", "493817"));
+}
+
+/// Tab walks through every key of a page, and Enter presses the one that has the focus.
+#[test]
+fn a_question_is_answered_by_keyboard_alone() {
+    let desk = Desk::new();
+    let (_, question) = screens::all("de").into_iter().find(|(name, _)| name == "confirm").unwrap();
+    desk.face.show(&question);
+    pictures::settle();
+    desk.press(Key::Return);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Confirm]), "the key that carries on has the focus");
+    desk.press(Key::Escape);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Cancel]));
+
+    desk.show(Page::View, "de");
+    let mut pressed = Vec::new();
+    for _ in 0..20 {
+        desk.press(Key::Tab);
+        desk.press(Key::Return);
+        pressed.extend(desk.taken().into_iter().map(|command| match command {
+            OperatorCommand::Open(screen) => format!("{screen:?}"),
+            OperatorCommand::Language(language) => language,
+            other => format!("{other:?}"),
+        }));
+    }
+    for wanted in ["de", "en", "About", "Service", "SignOut", "Queue", "View"] {
+        assert!(pressed.iter().any(|p| p == wanted), "Tab never came to {wanted}: {pressed:?}");
+    }
+}
+
+/// A thousand senseless touches and keys a page: nothing panics, and the window still shows what it is told.
+#[test]
+fn senseless_hands_do_no_harm() {
+    let desk = Desk::new();
+    let mut seed = 7_u32;
+    let mut next = move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed >> 8
+    };
+    let window = desk.face.window();
+    for (_, screen) in screens::all("de") {
+        desk.face.show(&screen);
+        for _ in 0..60 {
+            #[allow(clippy::cast_precision_loss, reason = "coordinates of a screen")]
+            let position = slint::LogicalPosition::new((next() % 1280) as f32, (next() % 800) as f32);
+            let button = slint::platform::PointerEventButton::Left;
+            window.window().dispatch_event(WindowEvent::PointerPressed { position, button });
+            mock_elapsed_time(Duration::from_millis(u64::from(next() % 30)));
+            window.window().dispatch_event(WindowEvent::PointerReleased { position, button });
+            let keys: [SharedString; 6] = [
+                Key::Tab.into(),
+                Key::Return.into(),
+                Key::Backspace.into(),
+                Key::Escape.into(),
+                "7".into(),
+                "ß".into(),
+            ];
+            desk.press(keys[next() as usize % keys.len()].clone());
+        }
+    }
+    desk.show(Page::Ready { choose_child: false }, "de");
+    assert!(!desk.find("Karte auflegen").is_empty());
+}
