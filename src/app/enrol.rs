@@ -161,7 +161,9 @@ pub fn connect(
     let signing = SigningKey::from_pkcs8(&key).map_err(|_| "key_unusable")?;
     let (central, documents) = shared.central.connect(&enrolled, &key, kept)?;
     let mut taken = super::link::Documents::default();
-    documents.into_iter().for_each(|document| taken.take(document));
+    for document in documents {
+        taken.take(document);
+    }
     let reference =
         shared.secrets.borrow().get(&super::shared::reference_key_name(enrolled.enrolment.account.as_str()));
     Ok(Link {

@@ -62,7 +62,8 @@ impl Question {
     pub fn answer(self, journal: &mut Journal) -> Result<Value, JournalError> {
         Ok(match self {
             Self::Outbox => {
-                let rows = journal.rows(BookingFilter::Waiting, super::limits::BATCH as u32)?;
+                let rows =
+                    journal.rows(BookingFilter::Waiting, u32::try_from(super::limits::BATCH).unwrap_or(u32::MAX))?;
                 let waiting = journal.waiting()?;
                 json!({
                     "waiting": waiting.records,

@@ -64,7 +64,7 @@ impl Documents {
         }
         match document.content {
             DocumentContent::Keys(keys) => {
-                self.sealing = PublicKey::from_sec1(&keys.sealing_key).ok().map(|key| Arc::new(SealingKey::from(key)))
+                self.sealing = PublicKey::from_sec1(&keys.sealing_key).ok().map(|key| Arc::new(SealingKey::from(key)));
             }
             DocumentContent::Descriptor(descriptor) => self.descriptor = Some(descriptor),
             DocumentContent::Catalogue(catalogue) => self.catalogue = Some(catalogue),

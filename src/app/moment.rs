@@ -65,7 +65,7 @@ impl Moments {
         let (wall, monotonic) = (clock.wall(), clock.monotonic());
         let (anchor_wall, anchor_monotonic) = *self.anchor.get_or_insert((wall, monotonic));
         let expected = anchor_wall.as_millisecond() + millis(monotonic.saturating_sub(anchor_monotonic));
-        let jumped = expected.abs_diff(wall.as_millisecond()) > JUMP.as_millis() as u64;
+        let jumped = expected.abs_diff(wall.as_millisecond()) > u64::try_from(JUMP.as_millis()).unwrap_or(u64::MAX);
         let behind = wall.as_second() + BEHIND.as_secs().cast_signed() < self.floor.as_second();
         let apart = self.told && self.offset_ms.unsigned_abs() > APART_MS;
         let trusted = !behind && !apart && !jumped && (self.told || clock.synchronised());

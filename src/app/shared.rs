@@ -221,7 +221,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Sixteen fresh bytes as a UUIDv7 of now (RFC 9562, 5.7).
+    /// Sixteen fresh bytes as a `UUIDv7` of now (RFC 9562, 5.7).
     #[must_use]
     pub fn mint(&self) -> RecordId {
         let mut random = [0; 10];

@@ -20,11 +20,11 @@ use crate::{
 const MOST_DIGITS: usize = 18;
 
 /// Sends every command of this window to `send`.
-pub(super) fn connect(window: &w::MainWindow, send: Rc<dyn Fn(OperatorCommand)>) {
+pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>) {
     let operator = window.global::<w::Operator<'_>>();
     macro_rules! on {
         ($on:ident($($argument:ident),*) => $command:expr) => {{
-            let send = Rc::clone(&send);
+            let send = Rc::clone(send);
             operator.$on(move |$($argument),*| {
                 let command: Option<OperatorCommand> = $command;
                 if let Some(command) = command {

@@ -257,7 +257,7 @@ impl Face {
     /// Connects the window without running it: what [`Face::run`] does first.
     pub fn connect(&self, commands: impl Fn(OperatorCommand) + 'static, shown: impl Fn(RecordId) + 'static) {
         let commands: Rc<dyn Fn(OperatorCommand)> = Rc::new(commands);
-        commands::connect(&self.window, Rc::clone(&commands));
+        commands::connect(&self.window, &commands);
         DRAWING.with(|drawing| drawing.report.replace(Some(Rc::new(shown))));
         let kiosk = self.kiosk;
         // The program ends in order, through the driver, or not at all: records may be under way.
