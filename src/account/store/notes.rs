@@ -38,7 +38,6 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError`].
-    #[expect(clippy::type_complexity, reason = "one row as it stands in the table")]
     pub fn outcomes(
         &self,
         terminal: &TerminalId,

@@ -54,7 +54,6 @@ impl PinHash for ArgonPins {
 }
 
 /// Cost, salt and hash; `None` for anything this program would not have written, such as a ruinous cost.
-#[expect(clippy::type_complexity, reason = "the three fields of one text")]
 fn parse(text: &str) -> Option<((u32, u32, u32), Vec<u8>, Vec<u8>)> {
     let mut fields = text.strip_prefix("argon2id$")?.split('$');
     let mut number = |most: u32| fields.next()?.parse::<u32>().ok().filter(|n| (1..=most).contains(n));
