@@ -20,12 +20,13 @@ fn column(taps: &[Tap], of: impl Fn(&Tap) -> Duration) -> Vec<Duration> {
     taps.iter().map(of).collect()
 }
 
-fn taps(desk: &Desk, office: &mut Office, count: u32, class: ResultClass) -> Taken<Vec<Tap>> {
+/// R2 is as green as R1: it says that an older record still waits, or that nobody listens.
+fn taps(desk: &Desk, office: &mut Office, count: u32) -> Taken<Vec<Tap>> {
     let mut taps = Vec::new();
     for _ in 0..count {
         let tap = desk.tap(office.card());
-        if tap.class != Some(class) {
-            return Err(format!("a tap came to {:?} ({:?}), not {class:?}", tap.class, tap.reason));
+        if !matches!(tap.class, Some(ResultClass::R1 | ResultClass::R2)) {
+            return Err(format!("a tap came to {:?} ({:?})", tap.class, tap.reason));
         }
         taps.push(tap);
         thread::sleep(BETWEEN);
@@ -39,7 +40,7 @@ pub fn share(site: &Site, office: &mut Office, scale: Scale) -> Taken<Vec<Figure
     let lies = census(site);
     let before = floor::loops(&keys, &site.data, scale.taps / 2);
     let desk = Desk::open(site);
-    let taps = taps(&desk, office, scale.taps, ResultClass::R2)?;
+    let taps = taps(&desk, office, scale.taps)?;
     drop(desk);
     let mut floors = floor::loops(&keys, &site.data, scale.taps / 2);
     floors.extend(before);
@@ -63,12 +64,13 @@ pub fn share(site: &Site, office: &mut Office, scale: Scale) -> Taken<Vec<Figure
 pub fn online(site: &Site, office: &mut Office, scale: Scale) -> Taken<Vec<Figure>> {
     let desk = Desk::open(site);
     desk.warm_up(office);
-    let quick = taps(&desk, office, scale.taps / 5, ResultClass::R1)?;
+    let quick = taps(&desk, office, scale.taps / 5)?;
     let ms = Duration::from_millis;
     desk.pace(Pace { power: ms(40), select: ms(20), read: ms(60), sign: ms(150) });
-    let slow = taps(&desk, office, scale.taps / 10, ResultClass::R1)?;
+    let slow = taps(&desk, office, scale.taps / 10)?;
     drop(desk);
     let reading = column(&quick, |tap| tap.to_reading);
+    let sure = slow.iter().filter(|tap| tap.class == Some(ResultClass::R1)).count();
     let beyond = column(&slow, |tap| tap.whole);
     let (reading_p99, beyond_p99) = (rank_ms(&reading, 0.99), rank_ms(&beyond, 0.99));
     Ok(vec![
@@ -90,7 +92,7 @@ pub fn online(site: &Site, office: &mut Office, scale: Scale) -> Taken<Vec<Figur
             target: "p99 <= card time + 25 ms".to_owned(),
             floor: None,
             met: beyond_p99 <= 25.0,
-            more: json!({ "p50": rank_ms(&beyond, 0.5), "taps": beyond.len(),
+            more: json!({ "p50": rank_ms(&beyond, 0.5), "taps": beyond.len(), "r1": sure,
                           "card_ms": rank_ms(&column(&slow, |tap| tap.card), 0.5) }),
         },
     ])
