@@ -150,7 +150,7 @@ fn fingers_reach_everything_on_the_lane() {
     assert_eq!(opened, [OpenScreen::LastBookings, OpenScreen::Number, OpenScreen::Queue, OpenScreen::View]);
 
     desk.show(Page::Detail(Box::new(screens::row(3, 723, "2209", RowState::Booked))), "de");
-    desk.touch("Zurücknehmen");
+    desk.touch("Stornieren");
     assert!(desk.taken().is_empty(), "a reversal asks for its reason first");
     desk.touch("Falsche Leistung");
     let taken = desk.taken();

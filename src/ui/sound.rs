@@ -18,8 +18,10 @@ use crate::terminal::effect::Chime;
 const RATE: u32 = 48_000;
 /// Cues that may wait; more than that is noise, and the oldest is told.
 const WAITING: usize = 4;
-/// How long after a lost device it is looked for again.
+/// How long after a lost or missing device it is looked for again; four times longer after each failure.
 const AGAIN: Duration = Duration::from_secs(5);
+/// And no longer than this: the sound library complains on standard error at each look.
+const AGAIN_AT_MOST: Duration = Duration::from_secs(600);
 /// Ramp at both ends of a tone, so that it does not click: 10 ms, of a short tone at most a third.
 const RAMP: usize = RATE as usize / 100;
 /// Loudness of all cues but the tick: −6 dB of full scale. "Not possible" is no louder than "booked".
@@ -97,11 +99,12 @@ impl Chimes {
 #[expect(clippy::disallowed_methods, reason = "measures its own pause between two attempts; no decision depends on it")]
 fn keep_playing(chimes: &Receiver<Chime>) {
     let mut told = false;
+    let mut pause = AGAIN;
     loop {
         let (lost, is_lost) = sync_channel::<()>(1);
         match Output::open(lost) {
             Ok(output) => {
-                told = false;
+                (told, pause) = (false, AGAIN);
                 loop {
                     match chimes.recv_timeout(Duration::from_secs(1)) {
                         Ok(chime) => output.play(chime),
@@ -122,7 +125,8 @@ fn keep_playing(chimes: &Receiver<Chime>) {
             }
         }
         // Cues that come while there is no device are meant for that moment: they are taken and dropped.
-        let again = std::time::Instant::now() + AGAIN;
+        let again = std::time::Instant::now() + pause;
+        pause = (pause * 4).min(AGAIN_AT_MOST);
         while let Some(left) = again.checked_duration_since(std::time::Instant::now()) {
             match chimes.recv_timeout(left) {
                 Ok(_) => {}
