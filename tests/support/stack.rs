@@ -1,5 +1,7 @@
 //! The whole of it as its users run it: the account, a real pcscd with a virtual reader, the terminal without a window,
 //! cards. Each part is the real program in a process of its own, and ends with the test.
+#![allow(clippy::disallowed_methods, reason = "real programs are waited for by the real clock, with a bound")]
+#![allow(clippy::needless_pass_by_value, reason = "commands are written as literals")]
 
 use std::{
     io::{BufRead, BufReader, Write},
