@@ -128,9 +128,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Verb::Outbox(OutboxVerb::List) => {
             let answer = ask(&config, Question::Outbox)?;
             if arguments.json {
-                say(&answer)?
+                say(&answer)?;
             } else {
-                list(&answer)?
+                list(&answer)?;
             }
             Ok(true)
         }
