@@ -224,6 +224,15 @@ fn an_operator_signs_on_by_keyboard_alone() {
     let taken = desk.taken();
     let [OperatorCommand::SignIn { operator, pin }] = &taken[..] else { panic!("{taken:?}") };
     assert_eq!((operator.as_str(), pin.as_str()), ("12", "493817"));
+
+    // Without a number it is the administrator.
+    desk.press(Key::Escape);
+    desk.press(Key::Return);
+    desk.type_text("111222");
+    desk.press(Key::Return);
+    let taken = desk.taken();
+    let [OperatorCommand::SignIn { operator, pin }] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!((operator.as_str(), pin.as_str()), ("admin", "111222"));
 }
 
 /// Tab walks through every key of a page, and Enter presses the one that has the focus.

@@ -499,6 +499,9 @@ fn every_code_has_words() {
     use teilhabe_terminal::terminal::screen::BlockedBy;
     let words = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ui/words.slint")).unwrap();
     let mut codes: Vec<String> = BlockedBy::ALL.iter().map(|why| why.code().to_owned()).collect();
+    codes.extend(
+        teilhabe_terminal::terminal::command::CommandRefusal::ALL.iter().map(|refusal| refusal.code().to_owned()),
+    );
     for file in ["src/domain/claim.rs", "src/domain/reading.rs"] {
         let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let body = source.split("fn code(").nth(1).expect("the table of codes");

@@ -19,6 +19,9 @@ use crate::{
 /// Most digits of a typed number: 16 and two check digits (card-application, 2.3).
 const MOST_DIGITS: usize = 18;
 
+/// Who signs on without a number: the administrator whose PIN was set at activation.
+const ADMINISTRATOR: &str = "admin";
+
 /// Sends every command of this window to `send`.
 pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>) {
     let operator = window.global::<w::Operator<'_>>();
@@ -44,7 +47,10 @@ pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>
     on!(on_acknowledge(id) => record(&id).map(OperatorCommand::Acknowledge));
     on!(on_accept_notice() => Some(OperatorCommand::AcceptNotice));
     on!(on_send_now() => Some(OperatorCommand::SendNow));
-    on!(on_sign_in(operator, pin) => Some(OperatorCommand::SignIn { operator: operator.into(), pin: pin.into() }));
+    on!(on_sign_in(operator, pin) => Some(OperatorCommand::SignIn {
+        operator: filled(&operator).unwrap_or_else(|| ADMINISTRATOR.to_owned()),
+        pin: pin.into(),
+    }));
     on!(on_sign_out() => Some(OperatorCommand::SignOut));
     on!(on_show_challenge() => Some(OperatorCommand::ShowChallenge));
     on!(on_type_number(number, factor, account) => Some(OperatorCommand::TypeNumber {

@@ -207,7 +207,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     });
     for (name, step) in [
         ("activation-code", ActivationStep::Code { problem: None }),
-        ("activation-wrong", ActivationStep::Code { problem: Some("activation_expired".to_owned()) }),
+        ("activation-wrong", ActivationStep::Code { problem: Some("code_expired".to_owned()) }),
         ("activation-checking", ActivationStep::Checking),
         (
             "activation-confirm",
@@ -268,12 +268,12 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
         "service",
         Page::Service(
             [
-                ("version", "0.1.0"),
-                ("reader", "ACS ACR1252 1S CL Reader PICC"),
-                ("profile", "acs-acr1252u"),
+                ("reader", "ready"),
+                ("reader_name", "ACS ACR1252 1S CL Reader PICC"),
+                ("operator", "admin"),
                 ("account", "teilhabe.musterstadt.example:443"),
-                ("certificate_days", "83"),
-                ("journal_records", "12408"),
+                ("municipality", "Stadt Musterstadt"),
+                ("catalogue_seq", "17"),
             ]
             .map(|(code, value)| (code.to_owned(), value.to_owned()))
             .to_vec(),
