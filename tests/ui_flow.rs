@@ -1,5 +1,6 @@
 //! From tap to green and back, by touch and by keyboard: what a person does, and what the machine is told.
 #![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 #[path = "support/pictures.rs"]
 mod pictures;

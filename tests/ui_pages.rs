@@ -1,5 +1,6 @@
 //! Every picture is drawn without a display, kept under `target/ui`, and held to the rules of the interface.
 #![cfg(feature = "gui")]
+#![allow(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 #[path = "support/pictures.rs"]
 mod pictures;
@@ -15,28 +16,32 @@ use std::{
 
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pictures::{Picture, SIZES};
+use ruler::Ruler;
 use slint::ComponentHandle;
 use teilhabe_terminal::{
     terminal::screen::Screen,
     ui::{Face, Metrics, Options, Scheme},
 };
 
-// Measures texts with the fonts of the window.
-slint::slint! {
-    export component Ruler inherits Window {
-        default-font-family: "Noto Sans";
-        in property <string> words;
-        in property <length> size;
-        in property <int> weight;
-        in property <length> place;
-        out property <length> natural-width: line.preferred-width;
-        out property <length> wrapped-height: block.preferred-height;
-        line := Text { text: root.words; font-size: root.size; font-weight: root.weight; wrap: no-wrap; }
-        VerticalLayout {
-            x: 0;
-            y: 0;
-            width: root.place;
-            block := Text { text: root.words; font-size: root.size; font-weight: root.weight; wrap: word-wrap; }
+/// Measures texts with the fonts of the window.
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+mod ruler {
+    slint::slint! {
+        export component Ruler inherits Window {
+            default-font-family: "Noto Sans";
+            in property <string> words;
+            in property <length> size;
+            in property <int> weight;
+            in property <length> place;
+            out property <length> natural-width: line.preferred-width;
+            out property <length> wrapped-height: block.preferred-height;
+            line := Text { text: root.words; font-size: root.size; font-weight: root.weight; wrap: no-wrap; }
+            VerticalLayout {
+                x: 0;
+                y: 0;
+                width: root.place;
+                block := Text { text: root.words; font-size: root.size; font-weight: root.weight; wrap: word-wrap; }
+            }
         }
     }
 }
@@ -326,7 +331,7 @@ static LINEAR: LazyLock<[f32; 256]> = LazyLock::new(|| {
 });
 
 /// Relative luminance (WCAG 2.1).
-fn luminance(pixel: &slint::Rgba8Pixel) -> f32 {
+fn luminance(pixel: slint::Rgba8Pixel) -> f32 {
     let linear = &*LINEAR;
     0.2126 * linear[pixel.r as usize] + 0.7152 * linear[pixel.g as usize] + 0.0722 * linear[pixel.b as usize]
 }
@@ -357,8 +362,8 @@ fn unreadable(face: &Face, picture: &Picture) -> Vec<String> {
             *counts.entry([pixel.r, pixel.g, pixel.b]).or_default() += 1;
         }
         let Some((ground, _)) = counts.iter().max_by_key(|(_, count)| **count) else { continue };
-        let ground = luminance(&slint::Rgba8Pixel { r: ground[0], g: ground[1], b: ground[2], a: 255 });
-        let best = area.iter().map(|pixel| contrast(luminance(pixel), ground)).fold(1.0, f32::max);
+        let ground = luminance(slint::Rgba8Pixel { r: ground[0], g: ground[1], b: ground[2], a: 255 });
+        let best = area.iter().map(|pixel| contrast(luminance(*pixel), ground)).fold(1.0, f32::max);
         if best < 4.5 {
             found.push(format!("'{text}' {best:.1}"));
         }
@@ -370,16 +375,16 @@ fn unreadable(face: &Face, picture: &Picture) -> Vec<String> {
 fn classes_differ_without_colour() {
     pictures::start();
     let face = pictures::open(&Options { pixels_per_mm: Some(5.9), ..Options::default() }, 1280, 800);
-    let mut field = |name: &str| {
+    let field = |name: &str| {
         let (_, screen) = screens::all("de").into_iter().find(|(n, _)| n == name).unwrap();
         let picture = pictures::draw(&face, &screen);
         let place = ElementQuery::from_root(face.window()).match_inherits("ClassField").find_first();
         let place = Rect::of(&place.unwrap());
-        let all: Vec<f32> = pixels(&picture, &place).iter().map(luminance).collect();
+        let all: Vec<f32> = pixels(&picture, &place).iter().copied().map(luminance).collect();
         let mut sorted = all.clone();
         sorted.sort_by(f32::total_cmp);
         let top = Rect { bottom: place.top + 20.0, ..place };
-        let band: Vec<f32> = pixels(&picture, &top).iter().map(luminance).collect();
+        let band: Vec<f32> = pixels(&picture, &top).iter().copied().map(luminance).collect();
         #[allow(clippy::cast_precision_loss, reason = "pixels of a band")]
         let dark = band.iter().filter(|l| **l < 0.1).count() as f32 / band.len() as f32;
         (sorted[sorted.len() / 2], dark)

@@ -133,6 +133,7 @@ pub fn already(second_helping: bool) -> Page {
 }
 
 /// Every picture with the name of its file.
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub fn all(language: &str) -> Vec<(String, Screen)> {
     let mut pictures: Vec<(String, Screen)> = Vec::new();
     let mut add = |name: &str, page: Page, change: &dyn Fn(&mut Screen)| {
