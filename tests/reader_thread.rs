@@ -316,6 +316,34 @@ fn a_phone_that_flaps_after_it_signed_is_one_tap() {
     });
 }
 
+/// Faults 15 and 22: whether a card flaps is found out in silence, but not for long. A card that says nothing is another
+/// child's, and a picture is owed for it.
+#[test]
+fn a_mute_card_right_after_one_that_signed_is_told_of() {
+    run(async {
+        let mut bench = Bench::new();
+        bench.ready().await;
+        bench.desk.arm(true);
+        bench.readers.insert(SLOT, bench.practice.card("chip", None));
+        let first = bench.identified().await;
+        bench.signs(first).await;
+        bench.take();
+        bench.removed(first).await;
+        let (asked, first_command) = std::sync::mpsc::channel();
+        let mute = bench.practice.card("other", Some(Fault::Mute)).witnessed(move |_| {
+            let _ = asked.send(());
+        });
+        bench.readers.insert(SLOT, mute);
+        first_command.recv_timeout(BOUND).unwrap();
+        bench.clock.advance(Duration::from_millis(300));
+        let second = bench.presented().await;
+        assert_ne!(second, first);
+        bench.take();
+        let failed = Input::CardFailed { tap: second, failure: ReadFailure::Removed };
+        assert_eq!(bench.hear().await, failed);
+    });
+}
+
 #[test]
 fn a_phone_without_a_choice_is_waited_for_and_others_go_first() {
     run(async {

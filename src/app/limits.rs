@@ -71,8 +71,13 @@ pub const READER_THREADS: usize = 4;
 /// How long an orderly stop waits for the reader's thread to leave its card.
 pub const READER_STOP: Duration = Duration::from_secs(1);
 
-/// A card that has signed and is back within this time was never away: phones flap in the field (faults, 22).
-pub const READER_FLAP: Duration = Duration::from_secs(1);
+/// A card that has signed and is back within this time was never away: phones flap in the field, six times in two seconds
+/// (faults, 22). No hand takes one card away and lays another on in this time.
+pub const READER_FLAP: Duration = Duration::from_millis(400);
+
+/// A card that is read in silence, because it may be one that flaps, is told of after this time: another child's card that
+/// is slow or says nothing must not be.
+pub const READER_QUIET: Duration = Duration::from_millis(250);
 
 /// How long a phone is waited for whose holder has yet to choose a child (card-application, 1.5).
 pub const CHOOSE: Duration = Duration::from_secs(20);

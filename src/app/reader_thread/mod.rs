@@ -68,6 +68,8 @@ struct Board {
     busy_since: Option<Duration>,
     /// Ends the wait for readers and cards while one runs.
     waiting: Option<Box<dyn CancelWait>>,
+    /// A card that is read without anybody having been told, and since when, monotonic.
+    quiet: Option<(TapId, Duration)>,
     /// Threads that have not ended, abandoned ones included.
     threads: usize,
 }
@@ -212,13 +214,18 @@ fn spawn(common: &Arc<Common>) {
     }
 }
 
-/// Gives a thread up that hangs in a call, and starts another.
+/// Tells of a card that is read in silence and takes long over it; gives a thread up that hangs in a call, and starts
+/// another.
 async fn watch(common: Arc<Common>) {
     let mut tick = tokio::time::interval(limits::READER_WATCH);
     let mut owed = false;
     loop {
         tick.tick().await;
         let now = common.clock.monotonic();
+        let long = common.board().quiet.take_if(|(_, since)| now.saturating_sub(*since) > limits::READER_QUIET);
+        if let Some((tap, _)) = long {
+            let _ = common.posts.send(Input::CardPresented { tap });
+        }
         let stuck = common.board().busy_since.is_some_and(|since| now.saturating_sub(since) > limits::READER_STUCK);
         if stuck {
             warn!("a call to the reader hangs; it is given up");

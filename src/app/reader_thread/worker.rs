@@ -271,7 +271,9 @@ impl Worker {
         let chooses = if let Turn::Chooses { tap, until, .. } = card.turn { Some((tap, until)) } else { None };
         let silent = chooses.is_some() || just_signed.is_some();
         let tap = self.common.mint();
-        if !silent {
+        if silent {
+            self.common.board().quiet = Some((tap, now));
+        } else {
             self.post(Input::CardPresented { tap });
         }
         let atr = Atr::new(&card.atr);
@@ -283,9 +285,11 @@ impl Worker {
                 let identify = |channel: &mut dyn CardChannel| self.identify(channel, &profile, &atr, &candidates);
                 self.talk(reader, name, &profile, |channel| match identify(channel) {
                     Err(error) => Talk::Failed(error),
-                    Ok(reading) if known == Some(&reading.identified.identities) => Talk::SameAgain,
+                    Ok(reading) if known == Some(&reading.identified.identities) && self.nobody_knows(tap) => {
+                        Talk::SameAgain
+                    }
                     Ok(reading) => {
-                        if silent {
+                        if self.nobody_knows(tap) {
                             self.post(Input::CardPresented { tap });
                         }
                         self.post(Input::CardIdentified { tap, identified: Box::new(reading.identified.clone()) });
@@ -306,7 +310,10 @@ impl Worker {
                 debug!("the card that has just signed was never really away");
                 Turn::Over { tap: None, reading: None, signed: false }
             }
-            Talk::Failed(error) => self.failed(tap, &error, chooses, silent),
+            Talk::Failed(error) => {
+                let silent = self.nobody_knows(tap);
+                self.failed(tap, &error, chooses.filter(|_| silent), silent)
+            }
         };
         if let Some(slot) = self.slots.get_mut(name) {
             if matches!(turn, Turn::Over { tap: Some(_), .. }) {
@@ -316,6 +323,11 @@ impl Worker {
                 card.turn = turn;
             }
         }
+    }
+
+    /// True if this card was read in silence until now; from here on it is this thread that tells of it, or nobody.
+    fn nobody_knows(&self, tap: TapId) -> bool {
+        self.common.board().quiet.take_if(|(quiet, _)| *quiet == tap).is_some()
     }
 
     /// Tells of a card that said nothing of use. A phone without a choice is asked again for a while, in silence.
