@@ -2,7 +2,8 @@
 //! `target/bench.json`. Everything that is measured is the real component; what it is compared with is measured in the
 //! same run. A figure never fails on its value; one that cannot be taken says why.
 //!
-//! Arguments: names of figures (`P1 P4`) to take only these; `--quick` for a fiftieth of the state and of the taps.
+//! Arguments: names of figures (`P1 R1 lane`) to take only these; `--all` for campaigns, drain and ledger of full length;
+//! `--try` for a fiftieth of everything.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,12 +12,26 @@
 #![allow(clippy::disallowed_methods, reason = "measuring is about the real clock, and about pauses between taps")]
 #![allow(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
 
+#[path = "../../tests/support/deck.rs"]
+#[allow(dead_code, reason = "the tests need more of it")]
+mod deck;
 mod desk;
+#[path = "../../tests/support/dice.rs"]
+mod dice;
 mod drain;
 mod floor;
+#[path = "../../tests/support/kill.rs"]
+mod kill;
+mod lane;
+#[path = "../../tests/support/line.rs"]
+#[allow(dead_code, reason = "the campaign needs more of it")]
+mod line;
 mod program;
+mod proof;
 mod reader;
 mod report;
+#[path = "../../tests/support/soak.rs"]
+mod soak;
 #[path = "../../tests/support/stack.rs"]
 #[allow(dead_code, clippy::needless_pass_by_value, reason = "the tests need more of it, and say it so")]
 mod stack;
@@ -33,9 +48,13 @@ fn main() {
     if arguments.first().is_some_and(|first| first == reader::INSIDE) {
         return reader::inside(&arguments[1..]);
     }
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    arguments.retain(|argument| argument != "--quick");
-    let scale = if quick { Scale::QUICK } else { Scale::FULL };
+    let given = |option: &str| arguments.iter().any(|argument| argument == option);
+    let scale = match (given("--all"), given("--try")) {
+        (_, true) => Scale::TRY,
+        (true, _) => Scale::ALL,
+        _ => Scale::QUICK,
+    };
+    arguments.retain(|argument| !argument.starts_with("--"));
     let mut report = Report::new(arguments, scale);
     run(&mut report, scale);
     report.close();
@@ -48,18 +67,34 @@ fn main() {
 
 fn run(report: &mut Report, scale: Scale) {
     report.take("P11", || Ok(program::size()));
+    report.take("R5", proof::faults);
+    report.take("R7", proof::own_code);
+    report.take("R4", || proof::fuzz(scale));
+    report.take("R2", || proof::simulation(scale));
+    report.take("R1", || proof::kills(scale));
+    report.take("soak", || proof::soak(scale));
+    report.take("R3", || Err("a test judges it: tests/journal_durability.rs, tests/journal_secrets.rs".into()));
+    report.take("R6", || Err("no reconnect storm of a thousand terminals yet".into()));
+    if report.wants(&["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "lane"]) {
+        on_an_account(report, scale);
+    }
+}
+
+/// What needs an account with thousands of cards.
+fn on_an_account(report: &mut Report, scale: Scale) {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut office) = report.prepare("account", || Office::open(folder.path(), scale)) else { return };
     let pcscd = report.prepare("pcscd", stack::Pcscd::start);
 
     let small = folder.path().join("small");
-    if report.wants(&["P2", "P3", "P4", "P5"])
+    if report.wants(&["P2", "P3", "P4", "P5", "lane"])
         && let Some(pcscd) = &pcscd
         && let Some(site) = report.prepare("terminal", || Site::enrol(&small, &office, pcscd, 0))
         && report.prepare("documents", || site.settle_in(&mut office)).is_some()
     {
         report.take("P2", || reader::read(&site, &mut office, pcscd));
         report.take_all(&["P3", "P4"], || tap::online(&site, &mut office, scale));
+        report.take("lane", || lane::lane(&site, &mut office, pcscd, scale.lane));
         report.take("P5", || drain::drain(&site, &mut office, pcscd, scale));
     }
     let large = folder.path().join("large");

@@ -41,6 +41,7 @@ pub struct Program {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<(Instant, Value)>,
+    log: Option<Receiver<String>>,
     /// Just before the process was made.
     pub started: Instant,
 }
@@ -48,6 +49,15 @@ pub struct Program {
 impl Program {
     /// Starts it; without a display it has no window.
     pub fn start(site: &Site, pcscd: &Pcscd, display: Option<&str>) -> Self {
+        Self::launch(site, pcscd, display, false)
+    }
+
+    /// The same, with its log; its level is the configuration's.
+    pub fn logged(site: &Site, pcscd: &Pcscd, display: Option<&str>) -> Self {
+        Self::launch(site, pcscd, display, true)
+    }
+
+    fn launch(site: &Site, pcscd: &Pcscd, display: Option<&str>, logged: bool) -> Self {
         let mut command = Command::new(TERMINAL);
         command.arg("--data").arg(&site.data).arg("--config").arg(&site.config_file);
         command.env("PCSCLITE_CSOCK_NAME", &pcscd.socket).env_remove("WAYLAND_DISPLAY");
@@ -56,8 +66,15 @@ impl Program {
             None => command.arg("--headless"),
         };
         let started = Instant::now();
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(if logged { Stdio::piped() } else { Stdio::null() });
+        let mut child = command.spawn().expect("it starts");
+        let log = child.stderr.take().map(|stderr| {
+            let (out, log) = channel();
+            let lines = BufReader::new(stderr).lines();
+            thread::spawn(move || lines.map_while(Result::ok).all(|line| out.send(line).is_ok()));
+            log
+        });
         let (out, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || {
@@ -69,7 +86,17 @@ impl Program {
                 }
             }
         });
-        Self { stdin: child.stdin.take().unwrap(), child, lines, started }
+        Self { stdin: child.stdin.take().unwrap(), child, lines, log, started }
+    }
+
+    /// The next picture, if one comes in time, and when.
+    pub fn next(&self, limit: Duration) -> Option<(Instant, Value)> {
+        self.lines.recv_timeout(limit).ok()
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.iter().flat_map(Receiver::try_iter).collect()
     }
 
     /// Waits for a picture; gives when it came.
@@ -89,7 +116,8 @@ impl Program {
         }
     }
 
-    fn ready(&self) -> Taken<Instant> {
+    /// Waits until a card may be laid on.
+    pub fn ready(&self) -> Taken<Instant> {
         self.wait("ready with a reader", |line| line["screen"] == "ready" && line["reader"]["state"] == "ready")
             .map(|(at, _)| at)
     }
@@ -104,10 +132,19 @@ impl Program {
         }
     }
 
-    /// Resident memory, megabytes.
-    fn resident_mb(&self) -> f64 {
+    /// Resident memory now, megabytes.
+    pub fn resident_mb(&self) -> f64 {
+        self.memory_mb("VmRSS:")
+    }
+
+    /// Most resident memory so far, megabytes.
+    pub fn peak_mb(&self) -> f64 {
+        self.memory_mb("VmHWM:")
+    }
+
+    fn memory_mb(&self, which: &str) -> f64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0 / 1e6
     }
 
@@ -211,13 +248,15 @@ fn resting(site: &Site, pcscd: &Pcscd, display: Option<&str>) -> Taken<Rest> {
 }
 
 /// A virtual display.
-struct Display {
+pub struct Display {
     child: Child,
-    name: String,
+    /// Its name.
+    pub name: String,
 }
 
 impl Display {
-    fn start() -> Option<Self> {
+    /// Starts one, if there is an `Xvfb`.
+    pub fn start() -> Option<Self> {
         let mut child = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"])
             .stdout(Stdio::piped())

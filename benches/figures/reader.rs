@@ -23,9 +23,10 @@ use teilhabe_terminal::{
 };
 
 use crate::{
+    deck::{now, shown},
     report::{Figure, Taken, rank_ms},
     stack::Pcscd,
-    state::{Office, Site, now, shown},
+    state::{Office, Site},
 };
 
 /// First argument of the inner call.

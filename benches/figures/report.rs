@@ -43,7 +43,11 @@ pub struct Report {
     unprepared: Vec<String>,
 }
 
-const ROWS: [&str; 11] = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11"];
+/// The tables P and R of the specification, and two campaigns of the accepted issues.
+const ROWS: [&str; 20] = [
+    "P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9", "P10", "P11", "R1", "R2", "R3", "R4", "R5", "R6", "R7",
+    "lane", "soak",
+];
 
 impl Report {
     /// None yet; `wanted` empty means all.

@@ -7,14 +7,9 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+use jiff::Span;
 use serde_json::json;
 use teilhabe_terminal::{
-    account::{
-        ledger::Posting,
-        seed,
-        store::{NewCard, Purse, StoreError},
-    },
     adapters::{
         https::{Bounds, HttpsCentralAccounts},
         sqlite::SETTLE_SLICE,
@@ -26,25 +21,25 @@ use teilhabe_terminal::{
         amount::{Cents, Quantity},
         delivery::{Outcome, Receipt},
         documents::{DocumentContent, ReferenceKey},
-        ids::{ChildId, DistrictId, Identity, IdentityKind, OfferId, OperatorId, RecordId, SiteId, Tag},
+        ids::{ChildId, OfferId, OperatorId, RecordId, Tag},
         reading::{Bik1Evidence, Evidence, Level, Route},
         record::{Basis, BasisKind, Draft, Enrolled, Fact, Record, ServicePhase},
-        standing::CardState,
         time::ClockState,
     },
     installation::Installation,
-    ports::{CentralAccounts, Clock, KeptDocument},
+    ports::{CentralAccounts, KeptDocument},
     protocol::{
         jws::{PublicKey, SigningKey},
         record::freeze,
         reference::card_ref,
         seal::SealingKey,
     },
-    sim::{CardKind, Demo, DemoCard, VirtualCard, Wallet},
+    sim::VirtualCard,
 };
 use uuid::Uuid;
 
 use crate::{
+    deck::{Deck, identity, now, today},
     desk::Desk,
     stack::{Account, Pcscd, Terminal},
 };
@@ -62,13 +57,60 @@ pub struct Scale {
     pub taps: u32,
     /// Records that are drained.
     pub drained: u32,
+    /// Kills of the campaign.
+    pub kills: u32,
+    /// Taps of random cards and faults in a row.
+    pub soak: u32,
+    /// Children in the lane, two seconds apart.
+    pub lane: u32,
+    /// Seeds of the simulation.
+    pub seeds: u32,
+    /// Seconds for each fuzz target.
+    pub fuzz_s: u32,
+    /// Bookings in the ledger before the last measurement.
+    pub ledger: u32,
 }
 
 impl Scale {
-    /// As the specification says; the drain is the small one.
-    pub const FULL: Self = Self { cards: 5000, settled: 100_000, waiting: 10_000, taps: 1000, drained: 2000 };
+    /// State and taps of the specification; campaigns, drain and ledger are the small ones: within 20 minutes.
+    pub const QUICK: Self = Self {
+        cards: 5000,
+        settled: 100_000,
+        waiting: 10_000,
+        taps: 1000,
+        drained: 2000,
+        kills: 100,
+        soak: 120,
+        lane: 30,
+        seeds: 1000,
+        fuzz_s: 10,
+        ledger: 20_000,
+    };
+    /// Everything as the specification says.
+    pub const ALL: Self = Self {
+        drained: 10_000,
+        kills: 1000,
+        soak: 1000,
+        lane: 300,
+        seeds: 10_000,
+        fuzz_s: 60,
+        ledger: 2_200_000,
+        ..Self::QUICK
+    };
     /// To try the measurement itself.
-    pub const QUICK: Self = Self { cards: 200, settled: 2000, waiting: 200, taps: 50, drained: 60 };
+    pub const TRY: Self = Self {
+        cards: 400,
+        settled: 2000,
+        waiting: 200,
+        taps: 50,
+        drained: 60,
+        kills: 10,
+        soak: 20,
+        lane: 5,
+        seeds: 20,
+        fuzz_s: 1,
+        ledger: 500,
+    };
 
     /// For the head of the table.
     pub fn words(&self) -> String {
@@ -77,17 +119,11 @@ impl Scale {
     }
 }
 
-const DISTRICT: &str = "de:99000001";
-
 /// The account and its cards.
 pub struct Office {
     /// It runs, until a measurement wants it away.
     pub account: Account,
-    demo: Demo,
-    wallet: Wallet,
-    ctis: Vec<[u8; 16]>,
-    /// Cards from here on were not laid on today.
-    next: usize,
+    deck: Deck,
     /// Where `demo.json` lies.
     pub file: PathBuf,
 }
@@ -95,105 +131,25 @@ pub struct Office {
 impl Office {
     /// The demonstration account, with as many cards as a large site has.
     pub fn open(folder: &Path, scale: Scale) -> Self {
-        let data = folder.join("konto");
-        fs::create_dir_all(&data).unwrap();
-        let ctis = issue(&data, scale.cards);
-        let account = Account::start(folder);
+        let (account, deck) = Deck::open(folder, scale.cards);
         let file = account.demo_file();
-        let demo = Demo::read(&file).unwrap();
-        let wallet = Wallet::beside(&file, Arc::new(SystemEntropy::default()));
-        Self { account, demo, wallet, ctis, next: 0, file }
+        Self { account, deck, file }
     }
 
     /// A chip card of a child that has not eaten today.
     pub fn card(&mut self) -> VirtualCard {
-        let cti = *self.ctis.get(self.next).expect("more cards than taps");
-        self.next += 1;
-        let now = now().as_second();
-        self.wallet.card(&self.demo, &shown(cti), None, now).unwrap()
+        let cti = self.deck.draw();
+        self.deck.card(cti, None)
     }
 
     /// Names it for another process.
     pub fn cti(&mut self) -> String {
-        self.next += 1;
-        data_encoding::HEXLOWER.encode(&self.ctis[self.next - 1])
+        data_encoding::HEXLOWER.encode(&self.deck.draw())
     }
-}
-
-/// The entry of `demo.json` such a card would have.
-pub fn shown(cti: [u8; 16]) -> DemoCard {
-    DemoCard {
-        name: "one of many".to_owned(),
-        district: DISTRICT.to_owned(),
-        kind: CardKind::Chip,
-        cti: Some(data_encoding::HEXLOWER.encode(&cti)),
-        number: None,
-        uid: None,
-        child: "one of many".to_owned(),
-        state: "active".to_owned(),
-        offers: Vec::new(),
-    }
-}
-
-pub fn now() -> Timestamp {
-    clock().wall()
 }
 
 fn clock() -> SystemClock {
     SystemClock::new(&SystemEntropy::default())
-}
-
-fn today() -> Date {
-    now().to_zoned(TimeZone::get("Europe/Berlin").unwrap()).date()
-}
-
-/// Makes the demonstration account and gives each of many children a card with a full purse, in one transaction.
-fn issue(data: &Path, cards: u32) -> Vec<[u8; 16]> {
-    let account = seed::demo(data, "127.0.0.1:1", Arc::new(now)).unwrap();
-    let district = DistrictId::new(DISTRICT).unwrap();
-    let day = |days: i64| today().checked_add(Span::new().days(days)).unwrap();
-    let ctis: Vec<[u8; 16]> = (0..cards).map(|_| *Uuid::new_v4_of_system().as_bytes()).collect();
-    account
-        .write(|tx| {
-            let sites: Vec<SiteId> = tx.sites()?.into_iter().map(|(site, ..)| site).collect();
-            for (number, cti) in ctis.iter().enumerate() {
-                let name = format!("pupil-{number:05}");
-                let child = tx.add_child(&name)?.ok_or(StoreError::Damaged("child"))?;
-                tx.set_legal_basis(child, day(-400), "sgb2")?;
-                tx.set_purse(child, "lunch", &Purse { valid_from: day(-300), valid_to: day(300) })?;
-                tx.post(&Posting::grant(child, "lunch", Cents::new(1_000_000).unwrap()), now())?;
-                let card = NewCard {
-                    name: format!("card-{number:05}"),
-                    kind: "chip".to_owned(),
-                    child: Some(child),
-                    state: CardState::Active,
-                    tag: Tag::new(&format!("{:04}", number % 10_000)).unwrap(),
-                    identities: vec![identity(&district, *cti)],
-                };
-                let card = tx.add_card(&card)?.ok_or(StoreError::Damaged("card"))?;
-                sites.iter().try_for_each(|site| tx.release_card(site, card))?;
-            }
-            Ok::<_, StoreError>(())
-        })
-        .unwrap();
-    ctis
-}
-
-fn identity(district: &DistrictId, cti: [u8; 16]) -> Identity {
-    Identity { district: district.clone(), kind: IdentityKind::Cti, bytes: cti.to_vec() }
-}
-
-/// Sixteen bytes nobody foresees, as a card's number.
-trait OfSystem {
-    fn new_v4_of_system() -> Uuid;
-}
-
-impl OfSystem for Uuid {
-    fn new_v4_of_system() -> Uuid {
-        let mut bytes = [0; 16];
-        teilhabe_terminal::ports::Entropy::fill(&SystemEntropy::default(), &mut bytes);
-        Uuid::from_bytes(bytes)
-    }
 }
 
 /// A terminal's data directory, enrolled and with its documents.
@@ -294,8 +250,8 @@ impl Site {
         let account = keys.enrolled.enrolment.account.clone();
         let mut receipts = Vec::new();
         for number in 0..scale.settled + scale.waiting {
-            let (round, child) = (number as usize / office.ctis.len(), number as usize % office.ctis.len());
-            let record = keys.record(office.ctis[child], number, 1 + i64::try_from(round).unwrap());
+            let (round, child) = (number as usize / office.deck.ctis.len(), number as usize % office.deck.ctis.len());
+            let record = keys.record(office.deck.ctis[child], number, 1 + i64::try_from(round).unwrap());
             let place = journal
                 .commit(&record, &mut |seq, prev| {
                     freeze(&record, &keys.enrolled.enrolment, seq, prev, &keys.signing, &keys.sealing)
@@ -327,7 +283,7 @@ impl Keys {
     /// A lunch that many days before today, as a tap with this chip card would have made it.
     pub fn record(&self, cti: [u8; 16], number: u32, days: i64) -> Record {
         let service_date = today().checked_sub(Span::new().days(days)).unwrap();
-        let identity = identity(&DistrictId::new(DISTRICT).unwrap(), cti);
+        let identity = identity(cti);
         let id = RecordId(Uuid::from_u128((0x0190_0000_0000_7000 << 64) | 0x8000_0000_0000_0000 | u128::from(number)));
         let clock = ClockState { trusted: true, offset_ms: 0, boot: "00000000-0000-4000-8000-000000000000".to_owned() };
         let made_at = now();

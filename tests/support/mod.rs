@@ -4,13 +4,21 @@
 
 pub mod bik1;
 pub mod claims;
+#[cfg(feature = "demo")]
+pub mod deck;
+pub mod dice;
 pub mod issuer;
 pub mod journal;
+#[cfg(feature = "demo")]
+pub mod kill;
+pub mod line;
 pub mod machine;
 #[cfg(feature = "pcsc")]
 pub mod pcscd;
 #[cfg(feature = "sim")]
 pub mod practice;
+#[cfg(feature = "demo")]
+pub mod soak;
 pub mod transcript;
 pub mod vectors;
 pub mod wire;

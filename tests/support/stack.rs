@@ -126,6 +126,15 @@ impl Account {
         (self.process, _) = Self::run(&self.dir, &self.listen);
     }
 
+    /// Starts it again at another port, so that something may stand at the old one, where terminals look for it. Gives
+    /// both addresses.
+    pub fn move_away(&mut self) -> (String, String) {
+        self.kill();
+        let (process, listen) = Self::run(&self.dir, "127.0.0.1:0");
+        self.process = process;
+        (std::mem::replace(&mut self.listen, listen.clone()), listen)
+    }
+
     /// `demo.json`.
     pub fn demo_file(&self) -> PathBuf {
         self.dir.join("demo.json")
@@ -256,6 +265,18 @@ impl Terminal {
     /// Waits until a card may be laid on.
     pub fn ready(&mut self) {
         self.wait("ready with a reader", |line| line["screen"] == "ready" && line["reader"]["state"] == "ready");
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
+    /// The next line, if one comes in time.
+    pub fn next(&mut self, limit: Duration) -> Option<Value> {
+        let line = self.process.lines.recv_timeout(limit).ok()?;
+        self.now = serde_json::from_str(&line).unwrap_or_else(|e| panic!("not JSON ({e}): {line}"));
+        Some(self.now.clone())
     }
 
     /// `kill -9`.
