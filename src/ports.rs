@@ -8,7 +8,7 @@ use thiserror::Error;
 
 pub use crate::domain::record::Enrolled;
 use crate::domain::{
-    delivery::{Payload, Receipt, Unsettled},
+    delivery::{Pace, Payload, Receipt, Unsettled},
     documents::{Control, DocumentName, ReferenceKey, SignedDocument},
 };
 
@@ -148,15 +148,6 @@ pub trait CardReaderFactory: Send + Sync {
     fn simulated(&self) -> bool;
 }
 
-/// Pace the account asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// Most records per request, 1 to 500.
-    pub batch: u16,
-    /// Milliseconds between requests.
-    pub after_ms: u32,
-}
-
 /// A verified answer with what came beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard<T> {
@@ -182,8 +173,8 @@ pub trait CentralAccount {
     /// What became of one record; the receipt holds one entry, or none if the account does not know it.
     fn record<'a>(&'a self, payload: &'a Payload) -> Answering<'a, Vec<Receipt>>;
 
-    /// A newer version of a document than `have`; it is asked for only when `hello` announced one.
-    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, SignedDocument>;
+    /// A newer version of a document than `have`; `None` if the account has none.
+    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>>;
 
     /// The key for card references.
     fn reference_key(&self) -> Answering<'_, ReferenceKey>;

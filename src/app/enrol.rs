@@ -176,6 +176,8 @@ pub fn connect(
         standing: std::cell::Cell::new(TerminalStanding::Active),
         wake: tokio::sync::Notify::new(),
         hurry: std::cell::Cell::new(false),
+        greeted: std::cell::Cell::new(false),
+        stranded: RefCell::default(),
     })
 }
 

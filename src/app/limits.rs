@@ -94,6 +94,9 @@ pub const VERDICT: Duration = Duration::from_secs(5);
 /// An operator who does nothing is signed off, where operators sign on (user-interface, A2).
 pub const LOCK_AFTER: Duration = Duration::from_secs(600);
 
+/// After the disk did not take what became of a delivery: nothing more is sent before it does.
+pub const DISK_RETRY: Duration = Duration::from_secs(5);
+
 /// A record the account could not decide, or did not name in its receipt, goes again after this time.
 pub const DEFERRED: Duration = Duration::from_secs(60);
 

@@ -15,7 +15,7 @@ use crate::{
             AccountDescriptor, DenyList, DocumentContent, DocumentName, ProfileBundle, ReferenceKey, SignedDocument,
             TerminalStanding, TrustList,
         },
-        ids::AccountId,
+        ids::{AccountId, RecordId},
         offer::Catalogue,
     },
     ports::{CentralAccount, Enrolled, KeptDocument},
@@ -96,6 +96,10 @@ pub struct Link {
     pub wake: Notify,
     /// The operator wants it sent now: planned waits do not count.
     pub hurry: Cell<bool>,
+    /// `hello` went well in this run: a copy of this terminal would have been noticed.
+    pub greeted: Cell<bool>,
+    /// Records that are on their way in the journal and nowhere else, because the disk did not take that they are not.
+    pub stranded: RefCell<Vec<RecordId>>,
 }
 
 impl Link {

@@ -119,7 +119,33 @@ pub enum Unsettled {
     Throttled {
         /// What the account asks for, if it says.
         retry_after: Option<Duration>,
+        /// The pace it asks for, if it says.
+        pace: Option<Pace>,
     },
+}
+
+impl Unsettled {
+    /// The stable code: for the log, the list of what waits, and the service page.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown { code } | Self::WrongPlace { code } => code,
+            Self::NotAuthorised => "not_authorised",
+            Self::BatchRefused => "refused",
+            Self::TooLarge => "too_large",
+            Self::InProgress => "in_progress",
+            Self::Throttled { .. } => "throttled",
+        }
+    }
+}
+
+/// Pace an account asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Most records per request, 1 to 500.
+    pub batch: u16,
+    /// Milliseconds between requests.
+    pub after_ms: u32,
 }
 
 /// Longest wait between two attempts.

@@ -21,12 +21,17 @@ use crate::{
         exchange::{DocumentAnswer, ReceiptAnswer, RecordsRequest, WAIT_HEADER},
         json,
         jws::{KeySet, PublicKey},
+        problem::Problem,
         receipt,
     },
 };
 
 /// Longest answers that are not lists, bytes.
 const SMALL: usize = 64 * 1024;
+/// The version that is held is the newest (RFC 9110, 15.4.5).
+const NOT_MODIFIED: u16 = 304;
+/// Nothing of that id here (RFC 9110, 15.5.5).
+const NOT_FOUND: u16 = 404;
 
 /// What is believed of the account's signatures at the moment.
 struct Believed {
@@ -109,36 +114,49 @@ impl HttpsCentralAccount {
         Ok(document.into_signed())
     }
 
-    async fn get(&self, path: &str, extra: &[(&'static str, String)]) -> Result<Answered, Unsettled> {
-        Ok(self.door.exchange(Method::GET, path, None, extra).await?)
+    async fn get(&self, path: &str) -> Result<Answered, Unsettled> {
+        Ok(self.door.exchange(Method::GET, path, None, &[]).await?)
     }
 
-    async fn one_part(&self, name: DocumentName, part: u16) -> Result<Heard<String>, Unsettled> {
-        let answered = self.get(&format!("/v1/documents/{}?part={part}", name.word()), &[]).await?;
+    /// One part; with `held`, only if the account has another version than that.
+    async fn one_part(&self, name: DocumentName, part: u16, held: Option<u64>) -> Result<Heard<String>, Failed> {
+        let held: Vec<_> = held.iter().map(|seq| ("if-none-match", format!("\"{seq}\""))).collect();
+        let path = format!("/v1/documents/{}?part={part}", name.word());
+        let answered = self.door.exchange(Method::GET, &path, None, &held).await?;
         let answer: DocumentAnswer = json::from_slice(&answered.body, document::MAX_PART_LEN + SMALL)
-            .map_err(|_| wrong_place("not_a_document"))?;
+            .map_err(|_| Failed::Silent(wrong_place("not_a_document")))?;
         Ok(heard(&answered, answer.document))
     }
 
-    async fn whole_document(&self, name: DocumentName, have: Option<u64>) -> Result<Heard<SignedDocument>, Unsettled> {
+    async fn whole_document(
+        &self,
+        name: DocumentName,
+        have: Option<u64>,
+    ) -> Result<Heard<Option<SignedDocument>>, Unsettled> {
         let refused = |error: document::DocumentError| {
             warn!(document = name.word(), code = error.code(), "a document was refused");
             wrong_place(error.code())
         };
-        let first = self.one_part(name, 1).await?;
+        let first = match self.one_part(name, 1, have).await {
+            Ok(first) => first,
+            Err(Failed::Declined(declined)) if declined.status == NOT_MODIFIED => {
+                return Ok(Heard { value: None, server_time: None, pace: None });
+            }
+            Err(failed) => return Err(failed.into()),
+        };
         let keys = self.believed.borrow().key_set();
         let expected =
             Expectation { enrolment: &self.enrolment, keys: &keys, now: (self.now)(), held: have, lapsed: false };
         let (_, _, count) = document::part_of(name, &first.value, &expected).map_err(refused)?;
         let mut parts = vec![first.value];
         for part in 2..=count {
-            parts.push(self.one_part(name, part).await?.value);
+            parts.push(self.one_part(name, part, None).await?.value);
         }
         let document = self.verify(name, &parts, have, false).map_err(|code| {
             warn!(document = name.word(), code, "a document was refused");
             wrong_place(code)
         })?;
-        Ok(Heard { value: document, server_time: first.server_time, pace: first.pace })
+        Ok(Heard { value: Some(document), server_time: first.server_time, pace: first.pace })
     }
 
     fn receipts(&self, answered: &Answered, sent: &[Payload]) -> Result<Vec<Receipt>, Unsettled> {
@@ -168,7 +186,7 @@ fn heard<T>(answered: &Answered, value: T) -> Heard<T> {
 impl CentralAccount for HttpsCentralAccount {
     fn hello(&self) -> Answering<'_, Control> {
         Box::pin(async move {
-            let answered = self.get("/v1/hello", &[]).await?;
+            let answered = self.get("/v1/hello").await?;
             let now = (self.now)();
             let keys = self.believed.borrow().key_set();
             let answer: ControlAnswer =
@@ -189,19 +207,29 @@ impl CentralAccount for HttpsCentralAccount {
 
     fn record<'a>(&'a self, payload: &'a Payload) -> Answering<'a, Vec<Receipt>> {
         Box::pin(async move {
-            let answered = self.get(&format!("/v1/records/{}", payload.record), &[]).await?;
+            let path = format!("/v1/records/{}", payload.record);
+            let answered = match self.door.exchange(Method::GET, &path, None, &[]).await {
+                Ok(answered) => answered,
+                // By the account itself, which knows no such record, and not by a place where there is no account.
+                Err(Failed::Declined(declined))
+                    if declined.status == NOT_FOUND && declined.tells(Problem::NotFound) =>
+                {
+                    return Ok(Heard { value: Vec::new(), server_time: None, pace: None });
+                }
+                Err(failed) => return Err(failed.into()),
+            };
             let receipts = self.receipts(&answered, std::slice::from_ref(payload))?;
             Ok(heard(&answered, receipts))
         })
     }
 
-    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, SignedDocument> {
+    fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>> {
         Box::pin(self.whole_document(name, have))
     }
 
     fn reference_key(&self) -> Answering<'_, ReferenceKey> {
         Box::pin(async move {
-            let answered = self.get("/v1/reference-key", &[]).await?;
+            let answered = self.get("/v1/reference-key").await?;
             let answer: ReferenceKeyAnswer =
                 json::from_slice(&answered.body, SMALL).map_err(|_| wrong_place("not_a_reference_key"))?;
             Ok(heard(&answered, answer.into()))

@@ -6,7 +6,10 @@ use std::{error::Error as _, io::Read, time::Duration};
 use jiff::Timestamp;
 use reqwest::{Client, Method, StatusCode, header};
 
-use crate::{domain::delivery::Unsettled, ports::Pace};
+use crate::{
+    domain::delivery::{Pace, Unsettled},
+    protocol::problem::{Problem, ProblemBody},
+};
 
 /// Bounds of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,14 @@ pub struct Declined {
     pub body: Vec<u8>,
     /// What it means for the outbox.
     pub meaning: Unsettled,
+}
+
+impl Declined {
+    /// The account says this problem; an empty or foreign body says none.
+    #[must_use]
+    pub fn tells(&self, problem: Problem) -> bool {
+        ProblemBody::read(&self.body).is_ok_and(|body| Problem::of_code(&body.code) == Some(problem))
+    }
 }
 
 /// How an exchange ended otherwise.
@@ -129,19 +140,19 @@ impl Door {
         if status.is_success() {
             return Ok(Answered { status: status.as_u16(), body, time: time(&headers), pace: pace(&headers) });
         }
-        let meaning = meaning(status, retry_after(&headers));
+        let meaning = meaning(status, retry_after(&headers), pace(&headers));
         Err(Failed::Declined(Declined { status: status.as_u16(), body, meaning }))
     }
 }
 
 /// What a status without a receipt means.
-fn meaning(status: StatusCode, retry_after: Option<Duration>) -> Unsettled {
+fn meaning(status: StatusCode, retry_after: Option<Duration>, pace: Option<Pace>) -> Unsettled {
     match status.as_u16() {
         400 | 422 => Unsettled::BatchRefused,
         401 | 403 => Unsettled::NotAuthorised,
         409 => Unsettled::InProgress,
         413 => Unsettled::TooLarge,
-        429 | 503 => Unsettled::Throttled { retry_after },
+        429 | 503 => Unsettled::Throttled { retry_after, pace },
         300..=399 => Unsettled::WrongPlace { code: "redirected" },
         404 | 410 => Unsettled::WrongPlace { code: "not_found" },
         500..=599 => Unsettled::Unknown { code: "server_error" },
@@ -153,17 +164,12 @@ fn meaning(status: StatusCode, retry_after: Option<Duration>) -> Unsettled {
 fn silence(error: &reqwest::Error) -> Unsettled {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return tls_meaning(tls);
-        }
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
-            && let Some(tls) = io.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>())
-        {
+        if let Some(tls) = tls_error(inner) {
             return tls_meaning(tls);
         }
         cause = inner.source();
     }
-    if error.is_timeout() {
+    if error.is_timeout() && !error.is_connect() {
         Unsettled::Unknown { code: "timed_out" }
     } else if error.is_connect() {
         let text = error.source().map(ToString::to_string).unwrap_or_default();
@@ -174,6 +180,16 @@ fn silence(error: &reqwest::Error) -> Unsettled {
         }
     } else {
         Unsettled::Unknown { code: "connection_lost" }
+    }
+}
+
+/// What TLS says, however often it was wrapped on its way: an [`std::io::Error`] does not name as its source what it holds.
+fn tls_error<'e>(mut error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    loop {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        error = error.downcast_ref::<std::io::Error>()?.get_ref()?;
     }
 }
 
@@ -190,7 +206,8 @@ fn tls_meaning(error: &rustls::Error) -> Unsettled {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => "server_name_wrong",
         Error::InvalidCertificate(_) => "server_certificate_unknown",
-        // What the other side says about our certificate.
+        // What the other side says about our certificate; `decrypt_error` if its signature is by another key of the same
+        // name (RFC 8446, 6.2): a server verifies nothing else of ours.
         Error::AlertReceived(
             AlertDescription::CertificateExpired
             | AlertDescription::CertificateRevoked
@@ -198,7 +215,9 @@ fn tls_meaning(error: &rustls::Error) -> Unsettled {
             | AlertDescription::BadCertificate
             | AlertDescription::CertificateRequired
             | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied,
+            | AlertDescription::AccessDenied
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::DecryptError,
         ) => return Unsettled::NotAuthorised,
         Error::AlertReceived(AlertDescription::ProtocolVersion) | Error::PeerIncompatible(_) => "tls_version",
         _ => "tls_failed",
@@ -262,14 +281,14 @@ mod tests {
             (301, Unsettled::WrongPlace { code: "redirected" }),
             (409, Unsettled::InProgress),
             (413, Unsettled::TooLarge),
-            (429, Unsettled::Throttled { retry_after: None }),
-            (503, Unsettled::Throttled { retry_after: None }),
+            (429, Unsettled::Throttled { retry_after: None, pace: None }),
+            (503, Unsettled::Throttled { retry_after: None, pace: None }),
             (500, Unsettled::Unknown { code: "server_error" }),
             (502, Unsettled::Unknown { code: "server_error" }),
             (418, Unsettled::Unknown { code: "unexpected_status" }),
         ];
         for (status, expected) in cases {
-            assert_eq!(meaning(StatusCode::from_u16(status).unwrap(), None), expected, "{status}");
+            assert_eq!(meaning(StatusCode::from_u16(status).unwrap(), None, None), expected, "{status}");
         }
     }
 

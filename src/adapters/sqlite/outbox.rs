@@ -5,7 +5,7 @@
 //! | – | `commit` | queued, due at once |
 //! | queued | `begin_attempt` (counted before the first byte leaves) | in flight |
 //! | queued, in flight | `settle`: booked, disputed, rejected, conflict | acknowledged, disputed, rejected, quarantined |
-//! | queued, in flight | `settle`: deferred; `postpone` | queued, later |
+//! | queued, in flight | `settle`: deferred; `postpone`, `step_aside` | queued, later |
 //! | queued, in flight | `quarantine` | quarantined |
 //! | quarantined | `release`; `settle` by a receipt | queued; as above |
 //! | in flight | `open` | queued, due at once |
@@ -49,7 +49,8 @@ pub struct Settlement {
 }
 
 impl Journal {
-    /// What is due to be sent, in order of sequence, at most `max`. With `awaited`, that record alone, due or not.
+    /// What is due to be sent, in order of sequence, at most `max`. With `awaited`, that record alone, due or not and also
+    /// while it is on its way in a batch: the account answers the same bytes the same, and somebody stands waiting.
     ///
     /// Ask for slices of about a hundred where taps go on meanwhile.
     ///
@@ -62,23 +63,33 @@ impl Journal {
         max: u32,
         awaited: Option<RecordId>,
     ) -> Result<Vec<Payload>, JournalError> {
+        let Some(id) = awaited else { return self.due_after(account, now, max, 0) };
         let enrolment = self.enrolment(account)?;
         self.read(|connection| {
-            let columns = "SELECT r.id, r.seq, r.digest, r.jws, coalesce(s.bytes, x'') FROM";
-            let joins = "JOIN record r ON r.no = o.record LEFT JOIN sealed s ON s.record = o.record";
-            if let Some(id) = awaited {
-                let sql = format!(
-                    "{columns} outbox o {joins} WHERE r.id = ?1 AND o.enrolment = ?2 AND o.state = {}",
-                    state::QUEUED
-                );
-                return payloads(connection, &sql, params![id.0.as_bytes(), enrolment]);
-            }
+            let sql = format!("{PAYLOAD} outbox o {FROZEN} WHERE r.id = ?1 AND o.enrolment = ?2 AND o.state < 2");
+            payloads(connection, &sql, params![id.0.as_bytes(), enrolment])
+        })
+    }
+
+    /// What is due to be sent behind a sequence, in order of sequence, at most `max`.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn due_after(
+        &mut self,
+        account: &AccountId,
+        now: Timestamp,
+        max: u32,
+        after: u64,
+    ) -> Result<Vec<Payload>, JournalError> {
+        let enrolment = self.enrolment(account)?;
+        self.read(|connection| {
             let sql = format!(
-                "{columns} outbox o INDEXED BY outbox_waiting {joins}
-                 WHERE o.enrolment = ?1 AND o.state < 2 AND o.state = {} AND o.not_before <= ?2 ORDER BY o.seq LIMIT ?3",
-                state::QUEUED
+                "{PAYLOAD} outbox o INDEXED BY outbox_waiting {FROZEN}
+                 WHERE o.enrolment = ?1 AND o.seq > ?2 AND o.state < 2 AND o.state = 0 AND o.not_before <= ?3
+                 ORDER BY o.seq LIMIT ?4"
             );
-            payloads(connection, &sql, params![enrolment, now.as_millisecond(), max])
+            payloads(connection, &sql, params![enrolment, rows::column(after), now.as_millisecond(), max])
         })
     }
 
@@ -129,6 +140,29 @@ impl Journal {
         self.write(|tx, _| {
             for id in records {
                 queue_again(tx, *id, not_before, code)?;
+            }
+            Ok::<_, JournalError>(())
+        })
+    }
+
+    /// This record fails where others do not: it is queued again, not before what `planned` makes of its own number of
+    /// attempts.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn step_aside(
+        &mut self,
+        record: RecordId,
+        code: &str,
+        planned: impl FnOnce(u32) -> Timestamp,
+    ) -> Result<(), JournalError> {
+        self.write(|tx, _| {
+            let attempts: Option<u32> = tx
+                .prepare_cached("SELECT attempts FROM outbox WHERE record = (SELECT no FROM record WHERE id = ?1)")?
+                .query_row([record.0.as_bytes()], |row| row.get(0))
+                .optional()?;
+            if let Some(attempts) = attempts {
+                queue_again(tx, record, planned(attempts), code)?;
             }
             Ok::<_, JournalError>(())
         })
@@ -240,6 +274,9 @@ impl Journal {
         })
     }
 }
+
+const PAYLOAD: &str = "SELECT r.id, r.seq, r.digest, r.jws, coalesce(s.bytes, x'') FROM";
+const FROZEN: &str = "JOIN record r ON r.no = o.record LEFT JOIN sealed s ON s.record = o.record";
 
 fn payloads(
     connection: &Connection,
