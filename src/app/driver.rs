@@ -72,11 +72,11 @@ impl Driver {
         }
     }
 
-    /// Runs until the machine wants to stop. `results` are the inputs that must not be lost, `faces` those of the face.
+    /// Runs until the machine wants to stop. `results` are the inputs that must not be lost, `asked` what people want.
     pub async fn run(
         mut self,
         mut results: mpsc::UnboundedReceiver<Input>,
-        mut faces: mpsc::Receiver<FaceInput>,
+        mut asked: mpsc::Receiver<OperatorCommand>,
     ) -> ReaderDesk {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -92,10 +92,7 @@ impl Driver {
                     Some((_, token)) => Input::Elapsed { token },
                     None => continue,
                 },
-                Some(said) = faces.recv() => match said {
-                    FaceInput::Command(command) => Input::Command(command),
-                    FaceInput::Shown(record) => Input::Shown { record },
-                },
+                Some(command) = asked.recv() => Input::Command(command),
                 _ = tick.tick() => Input::Tick,
             };
             self.step(input);

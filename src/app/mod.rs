@@ -45,6 +45,7 @@ use crate::{
     profile::ProfileCatalog,
     terminal::{
         Setup, Terminal,
+        command::OperatorCommand,
         input::{Input, StartState},
     },
 };
@@ -77,25 +78,37 @@ pub struct Parts {
 
 /// A terminal that runs on threads of its own.
 pub struct Running {
-    faces: mpsc::Sender<FaceInput>,
+    faces: FaceSender,
     thread: JoinHandle<bool>,
 }
 
 /// Says something to a running terminal, from any thread.
+///
+/// What a person asks stands in a bounded line. What was *shown* goes the way of the results, which must not be lost: there
+/// is at most one for each grant, and a green that is not told is put before staff as one that nobody saw.
 #[derive(Clone)]
-pub struct FaceSender(mpsc::Sender<FaceInput>);
+pub struct FaceSender {
+    commands: mpsc::Sender<OperatorCommand>,
+    results: mpsc::UnboundedSender<Input>,
+}
 
 impl FaceSender {
     /// Never waits. `false`: the terminal is gone, or so many touches wait that nobody means this one.
     #[must_use]
     pub fn try_send(&self, said: FaceInput) -> bool {
-        self.0.try_send(said).is_ok()
+        match said {
+            FaceInput::Command(command) => self.commands.try_send(command).is_ok(),
+            FaceInput::Shown(record) => self.results.send(Input::Shown { record }).is_ok(),
+        }
     }
 
     /// Waits for a place in the line; for faces that speak in order and lose nothing. `false`: the terminal is gone.
     #[must_use]
     pub fn send(&self, said: FaceInput) -> bool {
-        self.0.blocking_send(said).is_ok()
+        match said {
+            FaceInput::Command(command) => self.commands.blocking_send(command).is_ok(),
+            FaceInput::Shown(_) => self.try_send(said),
+        }
     }
 }
 
@@ -103,7 +116,7 @@ impl Running {
     /// A way to talk to it.
     #[must_use]
     pub fn sender(&self) -> FaceSender {
-        FaceSender(self.faces.clone())
+        self.faces.clone()
     }
 
     /// Waits until it has stopped in order. `false` if it ended otherwise.
@@ -119,7 +132,9 @@ impl Running {
 /// # Errors
 /// If the system gives no thread.
 pub fn start(parts: Parts) -> std::io::Result<Running> {
-    let (faces, said) = mpsc::channel(limits::INBOX);
+    let (commands, asked) = mpsc::channel(limits::INBOX);
+    let (results, queue) = mpsc::unbounded_channel();
+    let faces = FaceSender { commands, results: results.clone() };
     let thread = Builder::new().name("app".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = match runtime {
@@ -129,7 +144,7 @@ pub fn start(parts: Parts) -> std::io::Result<Running> {
                 return false;
             }
         };
-        let ended = LocalSet::new().block_on(&runtime, run(parts, said));
+        let ended = LocalSet::new().block_on(&runtime, run(parts, asked, (results, queue)));
         // All tasks are gone now, and with them the last desk: the journal does what it was told, and closes.
         let in_order = ended.is_ok_and(|journal| journal.join().is_ok());
         if !in_order {
@@ -142,9 +157,12 @@ pub fn start(parts: Parts) -> std::io::Result<Running> {
     Ok(Running { faces, thread })
 }
 
-async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<JoinHandle<()>, JournalGone> {
+async fn run(
+    parts: Parts,
+    asked: mpsc::Receiver<OperatorCommand>,
+    (results, queue): (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
+) -> Result<JoinHandle<()>, JournalGone> {
     let Parts { config, journal, reopen, secrets, pins, readers, profiles, central, clock, entropy, face } = parts;
-    let (results, queue) = mpsc::unbounded_channel();
     let (journal, journal_thread) = match JournalDesk::open(journal, reopen) {
         Ok(opened) => opened,
         Err(error) => {
@@ -191,7 +209,7 @@ async fn run(parts: Parts, said: mpsc::Receiver<FaceInput>) -> Result<JoinHandle
     let inquiries = tokio::task::spawn_local(inquiry::serve(config.data.clone(), shared.journal.clone()));
     let housekeeping = tokio::task::spawn_local(keep_house(Rc::clone(&shared)));
     let driver = Driver::new(terminal, Rc::clone(&shared), reader, face);
-    let reader = driver.run(queue, said).await;
+    let reader = driver.run(queue, asked).await;
     housekeeping.abort();
     #[cfg(unix)]
     inquiries.abort();
@@ -303,5 +321,34 @@ async fn scrub(shared: &Shared) -> Result<(), JournalGone> {
             }
         }
         tokio::time::sleep(limits::SCRUB_PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::RecordId;
+
+    /// Fault 37: mashed touches fill their line to the brim while the machine is busy, and the green is told all the same.
+    #[test]
+    fn touches_are_dropped_and_what_was_shown_never() {
+        let (commands, mut asked) = mpsc::channel(limits::INBOX);
+        let (results, mut queue) = mpsc::unbounded_channel();
+        let face = FaceSender { commands, results };
+        let touches = limits::INBOX + 1_000;
+        let taken = (0..touches).filter(|_| face.try_send(FaceInput::Command(OperatorCommand::Undo))).count();
+        assert_eq!(taken, limits::INBOX);
+
+        let record = RecordId(uuid::Uuid::from_u128(7));
+        assert!(face.try_send(FaceInput::Shown(record)) && face.send(FaceInput::Shown(record)));
+        for _ in 0..2 {
+            assert!(matches!(queue.try_recv(), Ok(Input::Shown { record: told }) if told == record));
+        }
+        assert!(queue.try_recv().is_err());
+
+        drop(queue);
+        asked.close();
+        assert!(!face.try_send(FaceInput::Shown(record)), "the terminal is gone");
+        assert!(!face.try_send(FaceInput::Command(OperatorCommand::Undo)));
     }
 }
