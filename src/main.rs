@@ -320,6 +320,7 @@ mod window {
             full_screen: config.full_screen,
             pixels_per_mm: config.pixels_per_mm,
             child_side: config.child_side,
+            language: config.language.clone(),
             ..ui::Options::default()
         };
         let face = ui::Face::open(&options).map_err(ended(BAD_CONFIG))?;

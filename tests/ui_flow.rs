@@ -15,9 +15,9 @@ use teilhabe_terminal::{
     domain::{ids::RecordId, record::ReversalReason},
     terminal::{
         command::{OpenScreen, OperatorCommand},
-        screen::{Page, ResultClass, RowState},
+        screen::{ActivationStep, Page, ResultClass, RowState},
     },
-    ui::{Face, Options},
+    ui::{Face, Metrics, Options, Palette, Scheme},
 };
 
 struct Desk {
@@ -28,8 +28,12 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
+        Self::with(&Options::default())
+    }
+
+    fn with(options: &Options) -> Self {
         pictures::start();
-        let face = Face::open(&Options::default()).unwrap();
+        let face = Face::open(options).unwrap();
         let (commands, shown) = (Rc::<RefCell<Vec<_>>>::default(), Rc::<RefCell<Vec<_>>>::default());
         face.connect(
             {
@@ -75,6 +79,16 @@ impl Desk {
         for c in text.chars() {
             self.press(SharedString::from(c));
         }
+    }
+
+    fn show_named(&self, name: &str, language: &str) {
+        let (_, screen) = screens::all(language).into_iter().find(|(n, _)| n == name).unwrap();
+        self.face.show(&screen);
+        pictures::settle();
+    }
+
+    fn text_size(&self) -> f32 {
+        self.face.window().global::<Metrics<'_>>().get_text_scale()
     }
 
     fn draw(&self) {
@@ -296,4 +310,160 @@ fn senseless_hands_do_no_harm() {
     }
     desk.show(Page::Ready { choose_child: false }, "de");
     assert!(!desk.find("Karte auflegen").is_empty());
+}
+
+/// What every page offers is reached by Tab and done by Enter.
+#[test]
+fn every_page_is_worked_by_keyboard_alone() {
+    let desk = Desk::new();
+    let pages: [(&str, &[&str]); 12] = [
+        ("activation-confirm", &["Confirm", "Cancel"]),
+        ("notice", &["AcceptNotice"]),
+        ("ready", &["Open", "Detail"]),
+        ("choose", &["ChooseOffer", "Cancel"]),
+        ("confirm", &["Confirm", "Cancel"]),
+        ("result-r1", &["Undo", "Detail"]),
+        ("result-r3-again", &["Again"]),
+        ("last-bookings", &["Detail", "Open"]),
+        ("detail-booked", &["Reverse"]),
+        ("detail-unclear", &["Acknowledge", "Reverse"]),
+        ("queue-offline", &["SendNow", "Detail"]),
+        ("later-refusals", &["Acknowledge"]),
+    ];
+    for (page, wanted) in pages {
+        desk.show_named(page, "de");
+        let mut done = Vec::new();
+        for _ in 0..30 {
+            desk.press(Key::Tab);
+            desk.press(Key::Return);
+            done.extend(desk.taken().iter().map(|command| format!("{command:?}")));
+        }
+        for wanted in wanted {
+            assert!(done.iter().any(|done| done.starts_with(wanted)), "{page}: Tab never came to {wanted}: {done:?}");
+        }
+    }
+}
+
+/// Fault 37: the language changes while a number is typed, a card is read, a result stands.
+#[test]
+fn the_language_changes_in_mid_flow() {
+    let desk = Desk::new();
+    let pad = || Page::Number { problem: None, accounts: Vec::new() };
+    desk.show(pad(), "de");
+    desk.type_text("1234");
+    assert!(!desk.find("4 Ziffern").is_empty());
+    desk.show(pad(), "en");
+    assert!(!desk.find("4 digits").is_empty(), "what was typed stays");
+
+    desk.show(Page::Reading { slow: false }, "en");
+    assert!(!desk.find("Keep card there").is_empty());
+    desk.show(Page::Reading { slow: true }, "de");
+    assert!(!desk.find("Noch einen Moment").is_empty());
+
+    // The same grant in another language is one grant: told once.
+    for language in ["de", "en", "de"] {
+        desk.show(Page::Result(screens::result(Some(ResultClass::R1))), language);
+        desk.draw();
+        mock_elapsed_time(Duration::from_millis(5));
+        assert!(!desk.find(if language == "de" { "Gebucht" } else { "Booked" }).is_empty());
+    }
+    assert_eq!(*desk.shown.borrow(), [screens::record(5)]);
+}
+
+/// A scanner types like a keyboard. Its code is one on every page, and nothing of it reaches the pad.
+#[test]
+fn a_scanner_is_heard_wherever_the_focus_is() {
+    let desk = Desk::new();
+    let scanned = |desk: &Desk| {
+        let codes = desk.taken().into_iter().map(|command| match command {
+            OperatorCommand::Scan { code } => code,
+            other => panic!("{other:?}"),
+        });
+        codes.collect::<Vec<_>>()
+    };
+    desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
+    desk.type_text("12]Q1BIKS1QA25");
+    desk.press(Key::Shift);
+    desk.type_text("7W");
+    desk.press(Key::Return);
+    assert_eq!(scanned(&desk), ["]Q1BIKS1QA257W"]);
+    assert!(!desk.find("2 Ziffern").is_empty(), "the pad holds what was typed before");
+
+    // Digits are a code where nobody types a number.
+    desk.show(Page::Ready { choose_child: false }, "de");
+    desk.type_text("99000001000122");
+    desk.press(Key::Return);
+    assert_eq!(scanned(&desk), ["99000001000122"]);
+
+    // A slip of the hand is forgotten, and Enter is Enter again.
+    desk.type_text("bi");
+    desk.press(Key::Return);
+    desk.type_text("longer than any slip");
+    mock_elapsed_time(Duration::from_millis(600));
+    desk.show_named("confirm", "de");
+    desk.press(Key::Return);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Confirm]));
+
+    // Where a text is typed it is a text.
+    desk.show(Page::Activation(ActivationStep::Code { problem: None }), "de");
+    desk.type_text("TEILHABE1");
+    desk.press(Key::Return);
+    assert!(desk.taken().is_empty());
+}
+
+#[test]
+fn the_app_is_told_six_digits() {
+    let desk = Desk::new();
+    desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
+    desk.touch("Code der App");
+    assert!(matches!(desk.taken()[..], [OperatorCommand::ShowChallenge]));
+    desk.show_named("number-app", "de");
+    assert!(!desk.find("402 917").is_empty());
+    desk.type_text("12");
+    desk.press(Key::Return);
+    assert!(desk.taken().is_empty(), "no number is typed meanwhile");
+    desk.touch("Zurück");
+    desk.press(Key::Escape);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Cancel, OperatorCommand::Cancel]), "it is not left standing");
+}
+
+/// X8: a size that nobody can read comes back by itself.
+#[test]
+fn a_text_size_is_kept_only_if_somebody_says_so() {
+    let desk = Desk::new();
+    desk.show(Page::View, "de");
+    desk.touch("160\u{a0}%");
+    let pass = |seconds| (0..seconds).for_each(|_| mock_elapsed_time(Duration::from_secs(1)));
+    assert!((desk.text_size() - 1.6).abs() < 0.01, "at once");
+    pass(18);
+    assert!((desk.text_size() - 1.6).abs() < 0.01);
+    pass(3);
+    assert!((desk.text_size() - 1.0).abs() < 0.01, "nobody kept it");
+
+    desk.touch("130\u{a0}%");
+    pictures::settle();
+    desk.touch("Behalten");
+    desk.touch("160\u{a0}%");
+    pictures::settle();
+    desk.touch("Wie vorher");
+    pass(30);
+    assert!((desk.text_size() - 1.3).abs() < 0.01);
+}
+
+/// X8: a device that others use, too, looks as its site wants it two minutes after the last card.
+#[test]
+fn the_look_of_the_site_returns() {
+    let desk = Desk::with(&Options { full_screen: true, ..Options::default() });
+    pictures::resize(&desk.face, 1280, 800);
+    let scheme = |desk: &Desk| desk.face.window().global::<Palette<'_>>().get_scheme();
+    desk.show(Page::View, "en");
+    desk.touch("Dark");
+    mock_elapsed_time(Duration::from_secs(110));
+    desk.show(Page::Ready { choose_child: false }, "en");
+    mock_elapsed_time(Duration::from_secs(110));
+    assert_eq!(scheme(&desk), Scheme::Dark, "a card came meanwhile");
+    assert!(desk.taken().is_empty());
+    mock_elapsed_time(Duration::from_secs(11));
+    assert_eq!(scheme(&desk), Scheme::Light);
+    assert!(matches!(&desk.taken()[..], [OperatorCommand::Language(language)] if language == "de"));
 }

@@ -18,10 +18,7 @@ use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pictures::{Picture, SIZES};
 use ruler::Ruler;
 use slint::ComponentHandle;
-use teilhabe_terminal::{
-    terminal::screen::Screen,
-    ui::{Face, Metrics, Options, Scheme},
-};
+use teilhabe_terminal::ui::{Face, Metrics, Options, Scheme};
 
 /// Measures texts with the fonts of the window.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -73,10 +70,11 @@ fn every_page_is_drawn_and_can_be_read() {
     pictures::start();
     let mut weak = Vec::new();
     let mut draw = |size: usize, text_size: u16, scheme: Scheme, language: &str, names: &dyn Fn(&str) -> bool| {
-        let (size_name, width, height, mm) = SIZES[size];
+        let (size_name, width, height, mm, place) = SIZES[size];
         let options = Options { pixels_per_mm: Some(mm), text_size, scheme, ..Options::default() };
         let face = pictures::open(&options, width, height);
-        for (name, screen) in screens::all(language) {
+        for (name, mut screen) in screens::all(language) {
+            screen.place = place;
             let file = format!("{name}-{size_name}-{text_size}-{}-{language}", format!("{scheme:?}").to_lowercase());
             if names(&name) && wanted(&file) {
                 let picture = pictures::draw(&face, &screen);
@@ -87,8 +85,8 @@ fn every_page_is_drawn_and_can_be_read() {
     };
     let main = |name: &str| MAIN.contains(&name);
     draw(0, 100, Scheme::Light, "de", &|_| true);
-    draw(0, 100, Scheme::Dark, "de", &main);
-    draw(0, 100, Scheme::Contrast, "de", &main);
+    draw(0, 100, Scheme::Dark, "de", &|_| true);
+    draw(0, 100, Scheme::Contrast, "de", &|_| true);
     draw(0, 160, Scheme::Light, "de", &main);
     draw(0, 100, Scheme::Light, "en", &main);
     draw(1, 100, Scheme::Light, "de", &main);
@@ -96,6 +94,8 @@ fn every_page_is_drawn_and_can_be_read() {
     draw(2, 160, Scheme::Light, "de", &main);
     draw(4, 100, Scheme::Light, "de", &main);
     draw(4, 160, Scheme::Light, "de", &main);
+    draw(5, 100, Scheme::Light, "de", &main);
+    draw(6, 100, Scheme::Light, "de", &main);
     assert!(weak.is_empty(), "contrast below 4.5:\n{}", weak.join("\n"));
 }
 
@@ -134,12 +134,13 @@ fn everything_has_its_place() {
     let ruler = Ruler::new().unwrap();
     let mut natural: HashMap<(String, u32, i32), f32> = HashMap::new();
     let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (size_name, width, height, mm) in SIZES {
+    for (size_name, width, height, mm, place) in SIZES {
         for text_size in [100, 130, 160] {
             let face =
                 pictures::open(&Options { pixels_per_mm: Some(mm), text_size, ..Options::default() }, width, height);
             for language in ["de", "en"] {
-                for (name, screen) in screens::all(language) {
+                for (name, mut screen) in screens::all(language) {
+                    screen.place = place;
                     if !wanted(&name) {
                         continue;
                     }
@@ -147,7 +148,7 @@ fn everything_has_its_place() {
                     pictures::settle();
                     let place = format!("{size_name} {text_size} {language}");
                     let mut found = controls(&face);
-                    found.extend(cut_texts(&face, &ruler, &mut natural, &screen));
+                    found.extend(cut_texts(&face, &ruler, &mut natural));
                     for fault in found {
                         faults.entry(format!("{name}: {fault}")).or_default().push(place.clone());
                     }
@@ -181,6 +182,14 @@ impl Rect {
             && self.bottom <= other.bottom + 1.0
     }
 
+    /// Lies, perhaps in part, in a place that can be scrolled.
+    fn scrolls_in(&self, place: &Self) -> bool {
+        self.left >= place.left - 1.0
+            && self.right <= place.right + 1.0
+            && self.top < place.bottom
+            && place.top < self.bottom
+    }
+
     fn overlaps(&self, other: &Self) -> bool {
         self.left + 1.0 < other.right
             && other.left + 1.0 < self.right
@@ -200,40 +209,108 @@ fn scrolled(face: &Face) -> Vec<Rect> {
     ElementQuery::from_root(face.window()).match_id("Scroll::flick").find_all().iter().map(Rect::of).collect()
 }
 
+/// What can be pressed or typed into.
+#[derive(Debug, Clone)]
+struct Control {
+    label: String,
+    place: Rect,
+    button: bool,
+    /// In a place that can be scrolled.
+    scrolls: bool,
+}
+
 fn controls(face: &Face) -> Vec<String> {
-    let mut faults = Vec::new();
-    let target = face.window().global::<Metrics<'_>>().get_target();
-    let (window, scrolls) = (window(face), scrolled(face));
-    let mut places: Vec<(String, Rect, bool)> = Vec::new();
-    let all = ElementQuery::from_root(face.window()).find_all();
-    for element in all {
-        if !matches!(element.accessible_role(), Some(AccessibleRole::Button | AccessibleRole::TextInput)) {
+    let scrolls = scrolled(face);
+    let mut all = Vec::new();
+    for element in ElementQuery::from_root(face.window()).find_all() {
+        let role = element.accessible_role();
+        if !matches!(role, Some(AccessibleRole::Button | AccessibleRole::TextInput)) {
             continue;
         }
-        let label = element.accessible_label().unwrap_or_default().to_string();
-        let rect = Rect::of(&element);
+        let place = Rect::of(&element);
+        all.push(Control {
+            label: element.accessible_label().unwrap_or_default().to_string(),
+            place,
+            button: role == Some(AccessibleRole::Button),
+            scrolls: scrolls.iter().any(|scroll| place.scrolls_in(scroll)),
+        });
+    }
+    assert!(!all.is_empty(), "a window without a single control: the search finds nothing");
+    control_faults(&all, &window(face), face.window().global::<Metrics<'_>>().get_target())
+}
+
+fn control_faults(controls: &[Control], window: &Rect, target: f32) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (n, Control { label, place, button, scrolls }) in controls.iter().enumerate() {
         if label.trim().is_empty() {
-            faults.push(format!("a control without a name at {rect:?}"));
+            faults.push(format!("a control without a name at {place:?}"));
         }
-        let button = element.accessible_role() == Some(AccessibleRole::Button);
-        if button && (rect.right - rect.left < target - 1.0 || rect.bottom - rect.top < target - 1.0) {
-            faults.push(format!("'{label}' is smaller than {target}: {rect:?}"));
+        if *button && (place.right - place.left < target - 1.0 || place.bottom - place.top < target - 1.0) {
+            faults.push(format!("'{label}' is smaller than {target}: {place:?}"));
         }
-        let scrolls =
-            scrolls.iter().any(|s| rect.left >= s.left - 1.0 && rect.right <= s.right + 1.0 && rect.overlaps(s));
-        if !scrolls && !rect.inside(&window) {
-            faults.push(format!("'{label}' leaves the window: {rect:?}"));
+        if !scrolls && !place.inside(window) {
+            faults.push(format!("'{label}' leaves the window: {place:?}"));
         }
-        if button {
-            for (other, there, also) in &places {
-                if rect.overlaps(there) && scrolls == *also {
-                    faults.push(format!("'{label}' lies on '{other}'"));
-                }
+        for other in controls[..n].iter().filter(|other| *button && other.button && other.scrolls == *scrolls) {
+            if place.overlaps(&other.place) {
+                faults.push(format!("'{label}' lies on '{}'", other.label));
             }
-            places.push((label, rect, scrolls));
         }
     }
     faults
+}
+
+/// The checks above find what they are for.
+#[test]
+fn a_broken_page_is_found() {
+    let window = Rect { left: 0.0, top: 0.0, right: 800.0, bottom: 600.0 };
+    let key = |label: &str, left: f32, top: f32, size: f32| Control {
+        label: label.to_owned(),
+        place: Rect { left, top, right: left + size, bottom: top + size },
+        button: true,
+        scrolls: false,
+    };
+    let good = [key("one", 10.0, 10.0, 50.0), key("two", 70.0, 10.0, 50.0)];
+    assert!(control_faults(&good, &window, 48.0).is_empty());
+    let broken = [
+        (key(" ", 10.0, 100.0, 50.0), "without a name"),
+        (key("small", 10.0, 100.0, 40.0), "smaller than"),
+        (key("away", 760.0, 100.0, 50.0), "leaves the window"),
+        (key("three", 40.0, 40.0, 50.0), "lies on 'one'"),
+    ];
+    for (control, fault) in broken {
+        let found = control_faults(&[good[0].clone(), good[1].clone(), control], &window, 48.0);
+        assert!(!found.is_empty() && found[0].contains(fault), "{fault}: {found:?}");
+    }
+
+    // A word too long for its place; texts too large for theirs.
+    pictures::start();
+    let face = pictures::open(&Options { pixels_per_mm: Some(5.9), ..Options::default() }, 1280, 800);
+    let ruler = Ruler::new().unwrap();
+    let texts = |face: &Face| cut_texts(face, &ruler, &mut HashMap::new());
+    let mut screen = screens::screen(screens::refused("not_entitled"), "de");
+    let picture = pictures::draw(&face, &screen);
+    assert!(texts(&face).is_empty() && unreadable(&face, &picture).is_empty());
+    screen.page = screens::refused("a_code_that_nobody_has_given_a_single_word_so_far");
+    face.show(&screen);
+    pictures::settle();
+    assert!(texts(&face).iter().any(|fault| fault.contains("cut or broken")), "{:?}", texts(&face));
+    screen.page = screens::refused("not_entitled");
+    face.show(&screen);
+    face.window().global::<Metrics<'_>>().set_text_scale(4.0);
+    pictures::settle();
+    assert!(!texts(&face).is_empty());
+
+    // Ink that is nearly the colour of its ground.
+    let mut faded = picture;
+    for pixel in faded.make_mut_slice() {
+        for channel in [&mut pixel.r, &mut pixel.g, &mut pixel.b] {
+            *channel = 100 + *channel / 5;
+        }
+    }
+    face.window().global::<Metrics<'_>>().set_text_scale(1.0);
+    pictures::settle();
+    assert!(unreadable(&face, &faded).len() > 5);
 }
 
 /// Every visible text with its style, place and font size.
@@ -249,23 +326,18 @@ fn texts_of(window: &impl slint::ComponentHandle) -> Vec<(String, String, Rect)>
     texts
 }
 
-fn cut_texts(
-    face: &Face,
-    ruler: &Ruler,
-    natural: &mut HashMap<(String, u32, i32), f32>,
-    screen: &Screen,
-) -> Vec<String> {
+fn cut_texts(face: &Face, ruler: &Ruler, natural: &mut HashMap<(String, u32, i32), f32>) -> Vec<String> {
     let metrics = face.window().global::<Metrics<'_>>();
     let (window, scrolls) = (window(face), scrolled(face));
     let mut faults = Vec::new();
     let mut seen: Vec<(String, Rect, bool)> = Vec::new();
     for (text, style, rect) in texts_of(face.window()) {
-        // Names of places are data of any length and may end in dots.
-        if text == screen.status.site {
+        // Names are data of any length and may end in dots.
+        if style == "BarName" {
             continue;
         }
         let (size, weight, wraps) = match style.as_str() {
-            "Body" => (metrics.get_body(), 400, true),
+            "Body" | "Paragraph" => (metrics.get_body(), 400, true),
             "Strong" => (metrics.get_body(), 700, true),
             "Label" => (metrics.get_label(), 400, true),
             "StrongLabel" => (metrics.get_label(), 700, true),
@@ -300,8 +372,7 @@ fn cut_texts(
                 faults.push(format!("'{text}' ({style}) needs {needed} of height and has {height}"));
             }
         }
-        let scrolls =
-            scrolls.iter().any(|s| rect.left >= s.left - 1.0 && rect.right <= s.right + 1.0 && rect.overlaps(s));
+        let scrolls = scrolls.iter().any(|place| rect.scrolls_in(place));
         if self::scrolled(face)
             .iter()
             .any(|s| rect.overlaps(s) && rect.right > s.right + 1.0 && rect.left < s.right - 1.0)

@@ -6,7 +6,11 @@ use std::rc::Rc;
 use slint::ComponentHandle;
 use uuid::Uuid;
 
-use super::{format, window as w};
+use super::{
+    format,
+    scanner::{Scanner, Typed},
+    window as w,
+};
 use crate::{
     domain::{
         ids::{AccountId, OfferId, RecordId},
@@ -61,6 +65,18 @@ pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>
     on!(on_activate(code, pin) => Some(OperatorCommand::Activate { code: code.trim().to_owned(), admin_pin: filled(&pin) }));
     on!(on_language(language) => Some(OperatorCommand::Language(language.into())));
 
+    let scanner = Scanner::default();
+    operator.on_scanned({
+        let send = Rc::clone(send);
+        move |key, digits| match scanner.take(&key, digits) {
+            Typed::Key => false,
+            Typed::Part => true,
+            Typed::Code(code) => {
+                send(OperatorCommand::Scan { code });
+                true
+            }
+        }
+    });
     operator.on_check_number(|digits| check_number(&digits));
     operator.on_without_last(|digits| {
         let mut digits = digits.to_string();

@@ -26,6 +26,7 @@
 mod commands;
 mod format;
 mod present;
+mod scanner;
 pub mod sound;
 
 use std::{
@@ -58,7 +59,7 @@ mod window {
     slint::include_modules!();
 }
 
-pub use window::{ChildWindow, MainWindow, Metrics, Palette, Scheme};
+pub use window::{ChildWindow, Look, MainWindow, Metrics, Palette, Scheme};
 
 /// The window could not be opened or its loop ended badly.
 #[derive(Debug, Error)]
@@ -78,6 +79,8 @@ pub struct Options {
     pub text_size: u16,
     /// Colours.
     pub scheme: Scheme,
+    /// Language of the site. Full screen, this, text size and colours return two minutes after the last card or page.
+    pub language: String,
     /// Open a second window for the side the child sees.
     pub child_side: bool,
 }
@@ -90,6 +93,7 @@ impl Default for Options {
             pixels_per_mm: None,
             text_size: 100,
             scheme: Scheme::Light,
+            language: "de".to_owned(),
             child_side: false,
         }
     }
@@ -211,7 +215,13 @@ impl Face {
         let child = options.child_side.then(ChildWindow::new).transpose()?;
         let metrics = window.global::<Metrics<'_>>();
         metrics.set_measured_mm(options.pixels_per_mm.map_or(0.0, |pixels| pixels.clamp(2.0, 20.0)));
-        metrics.set_text_scale(f32::from(options.text_size.clamp(100, 160)) / 100.0);
+        let text_size = options.text_size.clamp(100, 160);
+        metrics.set_text_scale(f32::from(text_size) / 100.0);
+        let look = window.global::<Look<'_>>();
+        look.set_returns(options.full_screen);
+        look.set_language(options.language.as_str().into());
+        look.set_text_size(text_size.into());
+        look.set_scheme(options.scheme);
         window.global::<Palette<'_>>().set_scheme(options.scheme);
         window.window().set_fullscreen(options.full_screen);
         window.global::<window::Operator<'_>>().on_drawn(|record, colour| {

@@ -7,19 +7,21 @@ use std::{fs, path::PathBuf, time::Duration};
 use i_slint_backend_testing::{TestingBackend, TestingBackendOptions, mock_elapsed_time};
 use slint::{ComponentHandle, PhysicalSize, Rgba8Pixel, SharedPixelBuffer};
 use teilhabe_terminal::{
-    terminal::screen::Screen,
+    terminal::screen::{Place, Screen},
     ui::{Face, Options},
 };
 
 pub type Picture = SharedPixelBuffer<Rgba8Pixel>;
 
-/// A screen by pixels and pixels of a millimetre (user-interface, 3).
-pub const SIZES: [(&str, u32, u32, f32); 5] = [
-    ("1280x800", 1280, 800, 5.9),
-    ("1024x768", 1024, 768, 3.4),
-    ("1920x1080", 1920, 1080, 4.0),
-    ("1920x1080-close", 1920, 1080, 5.6),
-    ("800x1280", 800, 1280, 5.9),
+/// A screen by pixels and pixels of a millimetre (user-interface, 3), and where it stands.
+pub const SIZES: [(&str, u32, u32, f32, Place); 7] = [
+    ("1280x800", 1280, 800, 5.9, Place::Lane),
+    ("1024x768", 1024, 768, 3.4, Place::Lane),
+    ("1920x1080", 1920, 1080, 4.0, Place::Lane),
+    ("1920x1080-close", 1920, 1080, 5.6, Place::Lane),
+    ("800x1280", 800, 1280, 5.9, Place::Lane),
+    ("counter-1920x1080", 1920, 1080, 4.0, Place::Counter),
+    ("tablet-800x1280", 800, 1280, 5.9, Place::Tablet),
 ];
 
 /// Gives this thread a backend of its own.

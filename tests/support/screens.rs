@@ -234,6 +234,9 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
     add("number-wrong", Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() }, same);
     let accounts = ["musterstadt", "beispielkreis"].map(|id| AccountId::new(id).unwrap()).to_vec();
+    add("number-app", Page::Number { problem: None, accounts: Vec::new() }, &|s| {
+        s.challenge = Some("402917".to_owned())
+    });
     add("number-accounts", Page::Number { problem: None, accounts }, same);
 
     add("last-bookings", Page::LastBookings(rows()), same);

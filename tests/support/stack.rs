@@ -74,6 +74,19 @@ impl Process {
         }
     }
 
+    /// All lines until it ends.
+    fn rest(&mut self) -> Vec<String> {
+        let end = Instant::now() + PATIENCE;
+        let mut lines = Vec::new();
+        loop {
+            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => return lines,
+                Err(RecvTimeoutError::Timeout) => panic!("{} does not end", self.name),
+            }
+        }
+    }
+
     fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -197,10 +210,12 @@ impl Pcscd {
     }
 }
 
-/// A terminal without a window.
+/// A terminal, without a window or with one.
 pub struct Terminal {
     data: PathBuf,
     socket: String,
+    /// Where its window stands.
+    display: Option<String>,
     process: Process,
     /// The newest picture.
     pub now: Value,
@@ -209,14 +224,28 @@ pub struct Terminal {
 impl Terminal {
     /// Starts one on a data directory; the reader is that of `pcscd`.
     pub fn start(data: &Path, pcscd: &Pcscd) -> Self {
-        Self::start_with(data, &pcscd.socket)
+        Self::start_with(data, &pcscd.socket, None)
     }
 
-    fn start_with(data: &Path, socket: &str) -> Self {
+    /// Starts one with a window of 1280 × 800 and an offer that is chosen. It says what it shows, and takes no commands
+    /// but by hand.
+    pub fn start_window(data: &Path, pcscd: &Pcscd, display: &str) -> Self {
+        Self::start_with(data, &pcscd.socket, Some(display.to_owned()))
+    }
+
+    fn start_with(data: &Path, socket: &str, display: Option<String>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_teilhabe-terminal"));
-        command.arg("--headless").arg("--data").arg(data).env("PCSCLITE_CSOCK_NAME", socket);
+        command.env("PCSCLITE_CSOCK_NAME", socket);
+        if let Some(display) = &display {
+            let config = data.with_extension("toml");
+            std::fs::write(&config, format!("data = {:?}\noffer = \"lunch\"\n", data.display().to_string())).unwrap();
+            command.args(["--lines", "--size", "1280x800", "--config"]).arg(config);
+            command.env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
+        } else {
+            command.arg("--headless").arg("--data").arg(data);
+        }
         let process = Process::start("teilhabe-terminal", &mut command);
-        Self { data: data.to_owned(), socket: socket.to_owned(), process, now: Value::Null }
+        Self { data: data.to_owned(), socket: socket.to_owned(), display, process, now: Value::Null }
     }
 
     /// Sends a command.
@@ -234,6 +263,13 @@ impl Terminal {
         });
         self.now = found.clone();
         found
+    }
+
+    /// Waits for a line that fits, if the newest that was waited for does not.
+    pub fn wait_or_now(&mut self, what: &str, fits: impl Fn(&Value) -> bool) {
+        if !fits(&self.now) {
+            self.wait(what, fits);
+        }
     }
 
     /// Waits for a page.
@@ -287,7 +323,20 @@ impl Terminal {
     /// Starts it again on its data.
     pub fn restart(&mut self) {
         self.kill();
-        *self = Self::start_with(&self.data.clone(), &self.socket.clone());
+        *self = Self::start_with(&self.data.clone(), &self.socket.clone(), self.display.clone());
+    }
+
+    /// Starts it again on another display.
+    pub fn move_to(&mut self, display: &str) {
+        self.display = Some(display.to_owned());
+        self.restart();
+    }
+
+    /// Its exit code, once it has ended by itself; the pictures it told until then.
+    pub fn ended(&mut self) -> (i32, Vec<Value>) {
+        let told = self.process.rest();
+        let code = self.process.child.wait().unwrap().code().unwrap_or(-1);
+        (code, told.iter().map(|line| serde_json::from_str(line).unwrap()).collect())
     }
 
     /// Stops it in order and gives its exit code.
