@@ -109,6 +109,26 @@ pub trait CardChannel {
     fn end(self: Box<Self>, disposition: Disposition);
 }
 
+/// What a reader says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReaderIdentity {
+    /// USB vendor and product.
+    pub usb: Option<(u16, u16)>,
+    /// bcdDevice of USB: the firmware's number, binary coded decimal.
+    pub bcd_device: Option<u16>,
+    /// What the firmware calls itself.
+    pub firmware_text: Option<String>,
+}
+
+/// How a command reaches the reader itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EscapeWay {
+    /// `SCardControl` with this function code, before the system's own macro (`SCARD_CTL_CODE`).
+    Control(u32),
+    /// `SCardTransmit` while a card lies there; the reader takes what is its own out of the way to the card.
+    Transmit,
+}
+
 /// Ends a blocked [`CardReader::wait`] from another thread.
 pub trait CancelWait: Send + Sync {
     /// May be lost if no wait is running; a wait is bounded anyway.
@@ -129,8 +149,12 @@ pub trait CardReader {
     /// [`ChannelError`].
     fn connect(&mut self, slot: &SlotName) -> Result<Box<dyn CardChannel + '_>, ChannelError>;
 
-    /// The USB ids of the slot's reader where the system tells them: vendor, product.
-    fn usb_ids(&mut self, slot: &SlotName) -> Option<(u16, u16)>;
+    /// What the slot's reader says of itself, as far as its driver tells.
+    fn identity(&mut self, slot: &SlotName) -> ReaderIdentity;
+
+    /// Sends a command to the reader itself, outside any card transaction; blocks. `None` if it could not be brought to
+    /// the reader: drivers keep this way closed unless told otherwise, and light and sound are worth no error.
+    fn escape(&mut self, slot: &SlotName, way: EscapeWay, command: &[u8]) -> Option<Vec<u8>>;
 
     /// A handle that ends a wait.
     fn canceller(&self) -> Box<dyn CancelWait>;
@@ -146,6 +170,47 @@ pub trait CardReaderFactory: Send + Sync {
 
     /// True if no real card can come from it; shown on every screen, refused by production accounts.
     fn simulated(&self) -> bool;
+}
+
+/// A key of a scanner, as the system tells it (Linux, `input-event-codes.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyEvent {
+    /// Which key, by its place.
+    pub code: u16,
+    /// 0 released, 1 pressed, 2 repeated because it is held.
+    pub value: i32,
+}
+
+/// Why there is no scanner.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ScannerError {
+    /// It is not plugged in, or was just pulled out.
+    #[error("the scanner is not there")]
+    Missing,
+    /// The system denies access: somebody must change the installation.
+    #[error("access to the scanner is denied")]
+    Denied,
+    /// Anything else.
+    #[error("the scanner failed ({0})")]
+    Failed(String),
+}
+
+/// A scanner that types for the terminal alone. Lives on one thread, which it may block.
+pub trait ScannerDevice {
+    /// Waits for keys, without limit.
+    ///
+    /// # Errors
+    /// [`ScannerError`]; the device is of no use afterwards.
+    fn keys(&mut self) -> Result<Vec<KeyEvent>, ScannerError>;
+}
+
+/// Opens the scanner on the thread that will use it; called again after it was lost.
+pub trait ScannerFactory: Send + Sync {
+    /// Takes the device for the terminal alone.
+    ///
+    /// # Errors
+    /// [`ScannerError`].
+    fn open(&self) -> Result<Box<dyn ScannerDevice>, ScannerError>;
 }
 
 /// A verified answer with what came beside it.

@@ -13,137 +13,32 @@ use std::{
 };
 
 use jiff::Timestamp;
-use support::practice::{NOW, Practice, booking};
+use support::{
+    practice::{NOW, Practice, booking},
+    stand::{InMemory, OTHER_SLOT, SLOT, Stand},
+};
 use teilhabe_terminal::{
     card::{self, CardError, bik1},
     domain::reading::{Evidence, Level, ReadFailure, Route},
     ports::{
-        CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, ReaderError, ReaderEvent, SlotName,
+        CardChannel, CardReader, ChannelError, Disposition, EscapeWay, ReaderError, ReaderEvent, ReaderIdentity, SlotName,
     },
-    sim::{Fault, VirtualCard, VirtualReaders},
+    sim::Fault,
 };
 
 /// Every wait ends here at the latest. The real service looks at its slot every 400 ms.
 const BOUND: Duration = Duration::from_secs(10);
-/// The slot all cases use.
-const SLOT: &str = "Virtual PCD 00 00";
 const SELECT: &[u8] = b"\x00\xA4\x04\x00\x09\xF0BIKARTE\x01\x00";
+/// `beep` of the family acs-e0.
+const BEEP: &[u8] = b"\xE0\x00\x00\x28\x01\x0A";
 const READ_HEAD: &[u8] = b"\x00\xB0\x82\x00\x08";
-
-/// A desk with readers, in memory or real.
-trait Stand {
-    fn readers(&self) -> Box<dyn CardReaderFactory>;
-    /// Lays a card into the slot that is empty.
-    fn insert(&mut self, card: VirtualCard);
-    /// Takes the card out, if one is in.
-    fn remove(&mut self);
-    /// A way to take the card out from another thread.
-    fn remover(&mut self) -> Box<dyn FnOnce() + Send>;
-    fn stop_service(&mut self);
-    fn start_service(&mut self);
-}
-
-struct InMemory(VirtualReaders);
-
-impl InMemory {
-    fn new() -> Self {
-        let readers = VirtualReaders::new();
-        readers.plug(SLOT, None);
-        readers.plug("Virtual PCD 00 01", None);
-        Self(readers)
-    }
-}
-
-impl Stand for InMemory {
-    fn readers(&self) -> Box<dyn CardReaderFactory> {
-        Box::new(self.0.clone())
-    }
-
-    fn insert(&mut self, card: VirtualCard) {
-        self.0.insert(SLOT, card);
-    }
-
-    fn remove(&mut self) {
-        self.0.remove(SLOT);
-    }
-
-    fn remover(&mut self) -> Box<dyn FnOnce() + Send> {
-        let readers = self.0.clone();
-        Box::new(move || drop(readers.remove(SLOT)))
-    }
-
-    fn stop_service(&mut self) {
-        self.0.stop_service();
-    }
-
-    fn start_service(&mut self) {
-        self.0.start_service();
-    }
-}
 
 #[cfg(feature = "pcsc")]
 mod real {
-    use std::thread::{Builder, JoinHandle};
-
-    use teilhabe_terminal::{
-        adapters::pcsc::PcscReaders,
-        sim::{Departure, Ejector, VpcdSlot},
-    };
-
-    use super::*;
-    use crate::support::pcscd::PrivatePcscd;
-
-    pub struct Real {
-        service: PrivatePcscd,
-        card: Option<(Ejector, JoinHandle<std::io::Result<Departure>>)>,
-    }
-
-    impl Real {
-        pub fn new(service: PrivatePcscd) -> Self {
-            Self { service, card: None }
-        }
-    }
-
-    impl Stand for Real {
-        fn readers(&self) -> Box<dyn CardReaderFactory> {
-            Box::new(PcscReaders)
-        }
-
-        fn insert(&mut self, mut card: VirtualCard) {
-            let slot = VpcdSlot::connect(("127.0.0.1", self.service.port())).unwrap();
-            let ejector = slot.ejector();
-            let playing = Builder::new().spawn(move || slot.present(&mut card, None)).unwrap();
-            self.card = Some((ejector, playing));
-        }
-
-        fn remove(&mut self) {
-            if let Some((ejector, playing)) = self.card.take() {
-                ejector.eject();
-                playing.join().unwrap().unwrap();
-            }
-        }
-
-        fn remover(&mut self) -> Box<dyn FnOnce() + Send> {
-            let (ejector, playing) = self.card.take().unwrap();
-            Box::new(move || {
-                ejector.eject();
-                drop(playing);
-            })
-        }
-
-        fn stop_service(&mut self) {
-            self.service.kill();
-        }
-
-        fn start_service(&mut self) {
-            self.service.restart();
-        }
-    }
-
     #[test]
     fn holds_for_the_real_service() {
         crate::support::pcscd::with_private_pcscd("real::holds_for_the_real_service", |service| {
-            run_all(&mut Real::new(service));
+            super::run_all(&mut crate::support::stand::Real::new(service));
         });
     }
 }
@@ -166,6 +61,7 @@ const CASES: &[(&str, Case)] = &[
     ("no card, no such slot", no_card_no_such_slot),
     ("unpowering forgets, leaving does not", unpowering_forgets),
     ("a wait can be cancelled", a_wait_can_be_cancelled),
+    ("a reader without commands of its own takes none", a_reader_without_commands_takes_none),
     ("two presents in a row", two_presents_in_a_row),
     ("a tap proves the card", a_tap_proves_the_card),
     ("torn at every command", torn_at_every_command),
@@ -180,7 +76,7 @@ fn run_all(stand: &mut dyn Stand) {
         let start = Instant::now();
         eprintln!("case: {name}");
         case(stand, &practice);
-        stand.remove();
+        stand.remove(SLOT);
         settle(stand);
         eprintln!("  {} ms", start.elapsed().as_millis());
     }
@@ -246,25 +142,25 @@ fn slots_are_listed_first(stand: &mut dyn Stand, _: &Practice) {
     let events = reader.wait(BOUND).unwrap();
     let [ReaderEvent::Slots(slots)] = &events[..] else { panic!("{events:?}") };
     let names: BTreeSet<_> = slots.iter().map(|slot| slot.0.as_str()).collect();
-    assert_eq!(names, BTreeSet::from([SLOT, "Virtual PCD 00 01"]));
+    assert_eq!(names, BTreeSet::from([SLOT, OTHER_SLOT]));
     assert_eq!(reader.wait(Duration::ZERO).unwrap(), []);
-    assert_eq!(reader.usb_ids(&slot_name()), None, "neither tells USB ids");
+    assert_eq!(reader.identity(&slot_name()), ReaderIdentity::default(), "neither tells what it is");
 }
 
 fn a_card_comes_and_goes(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     let card = practice.card("chip", None);
     let atr = card.atr().to_vec();
-    stand.insert(card);
+    stand.insert(SLOT, card);
     assert_eq!(presented(&mut *reader).0, atr);
-    stand.remove();
+    stand.remove(SLOT);
     removed(&mut *reader);
     assert_eq!(reader.wait(Duration::ZERO).unwrap(), []);
 }
 
 fn a_card_that_lies_there_already_is_reported(stand: &mut dyn Stand, practice: &Practice) {
     let mut first = stand.readers().open().unwrap();
-    stand.insert(practice.card("chip", None));
+    stand.insert(SLOT, practice.card("chip", None));
     presented(&mut *first);
     let mut second = stand.readers().open().unwrap();
     let events = second.wait(BOUND).unwrap();
@@ -274,11 +170,11 @@ fn a_card_that_lies_there_already_is_reported(stand: &mut dyn Stand, practice: &
 fn a_quick_swap_shows_in_the_event_counter(stand: &mut dyn Stand, practice: &Practice) {
     let mut slow = stand.readers().open().unwrap();
     let mut observer = stand.readers().open().unwrap();
-    stand.insert(practice.card("chip", None));
+    stand.insert(SLOT, practice.card("chip", None));
     let (_, before) = presented(&mut *slow);
     presented(&mut *observer);
-    stand.remove();
-    stand.insert(practice.card("other", None));
+    stand.remove(SLOT);
+    stand.insert(SLOT, practice.card("other", None));
     // While the slow one looks away, the other sees both; then both changes are one.
     let (_, swapped) = presented(&mut *observer);
     let events = slow.wait(BOUND).unwrap();
@@ -291,7 +187,7 @@ fn a_quick_swap_shows_in_the_event_counter(stand: &mut dyn Stand, practice: &Pra
 
 fn bytes_pass_unchanged(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
-    stand.insert(practice.card("chip", None));
+    stand.insert(SLOT, practice.card("chip", None));
     presented(&mut *reader);
     let mut channel = reader.connect(&slot_name()).unwrap();
     let cases: &[(&[u8], &[u8])] = &[
@@ -325,14 +221,14 @@ fn malformed_atrs_hide_no_card(stand: &mut dyn Stand, practice: &Practice) {
         (&[0xFF; 33], false),
     ];
     for (atr, begins_well) in cases {
-        stand.insert(practice.card("chip", None).with_atr(atr));
+        stand.insert(SLOT, practice.card("chip", None).with_atr(atr));
         assert_eq!(presented(&mut *reader).0, atr);
         match tap(&mut *reader, practice).map(|tap| tap.evidence) {
             Ok(Evidence::Bik1(_)) => {}
             Err(ReadFailure::Mute) if !begins_well => {}
             other => panic!("{atr:02X?}: {other:?}"),
         }
-        stand.remove();
+        stand.remove(SLOT);
         removed(&mut *reader);
     }
 }
@@ -341,9 +237,9 @@ fn removal_during_a_command(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     let (arrived, arrival) = mpsc::channel();
     let card = practice.card("chip", Some(Fault::Mute)).witnessed(move |_| arrived.send(()).unwrap());
-    stand.insert(card);
+    stand.insert(SLOT, card);
     presented(&mut *reader);
-    let remove = stand.remover();
+    let remove = stand.remover(SLOT);
     let hand = std::thread::Builder::new()
         .spawn(move || {
             arrival.recv_timeout(BOUND).unwrap();
@@ -363,12 +259,13 @@ fn no_card_no_such_slot(stand: &mut dyn Stand, _: &Practice) {
     assert_eq!(reader.connect(&slot_name()).err(), Some(ChannelError::Removed));
     let elsewhere = SlotName("No such reader 00 00".to_owned());
     assert_eq!(reader.connect(&elsewhere).err(), Some(ChannelError::ReaderGone));
-    assert_eq!(reader.usb_ids(&elsewhere), None);
+    assert_eq!(reader.identity(&elsewhere), ReaderIdentity::default());
+    assert_eq!(reader.escape(&elsewhere, EscapeWay::Control(1), BEEP), None);
 }
 
 fn unpowering_forgets(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
-    stand.insert(practice.card("chip", None));
+    stand.insert(SLOT, practice.card("chip", None));
     presented(&mut *reader);
     // A file can be read while its application is selected.
     for (disposition, status) in [(Disposition::Leave, [0x90, 0x00]), (Disposition::Unpower, [0x69, 0x86])] {
@@ -393,15 +290,32 @@ fn a_wait_can_be_cancelled(stand: &mut dyn Stand, _: &Practice) {
     assert_eq!(reader.wait(Duration::ZERO), Ok(Vec::new()), "and ends one wait only");
 }
 
+/// Nothing comes of it, with a card and without, and the card that lies there is as before.
+fn a_reader_without_commands_takes_none(stand: &mut dyn Stand, practice: &Practice) {
+    let mut reader = stand.readers().open().unwrap();
+    assert_eq!(reader.escape(&slot_name(), EscapeWay::Control(1), BEEP), None);
+    assert_eq!(reader.escape(&slot_name(), EscapeWay::Transmit, BEEP), None, "there is no card");
+    stand.insert(SLOT, practice.card("chip", None));
+    presented(&mut *reader);
+    let mut channel = reader.connect(&slot_name()).unwrap();
+    channel.transmit(SELECT).unwrap();
+    channel.end(Disposition::Leave);
+    assert_eq!(reader.escape(&slot_name(), EscapeWay::Control(1), BEEP), None);
+    let mut channel = reader.connect(&slot_name()).unwrap();
+    assert!(channel.transmit(READ_HEAD).unwrap().ends_with(&[0x90, 0x00]), "its application is still selected");
+    channel.end(Disposition::Leave);
+    assert_eq!(reader.wait(Duration::ZERO), Ok(Vec::new()));
+}
+
 fn two_presents_in_a_row(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     let mut counters = Vec::new();
     for _ in 0..2 {
-        stand.insert(practice.card("chip", None));
+        stand.insert(SLOT, practice.card("chip", None));
         presented(&mut *reader);
         let Ok(Tap { evidence: Evidence::Bik1(evidence), .. }) = tap(&mut *reader, practice) else { panic!() };
         counters.push(evidence.counter);
-        stand.remove();
+        stand.remove(SLOT);
         removed(&mut *reader);
     }
     assert_eq!(counters[1], counters[0] + 1, "key and counter survive");
@@ -410,13 +324,13 @@ fn two_presents_in_a_row(stand: &mut dyn Stand, practice: &Practice) {
 fn a_tap_proves_the_card(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     for (name, route) in [("chip", Route::Chip), ("phone", Route::Phone)] {
-        stand.insert(practice.card(name, None));
+        stand.insert(SLOT, practice.card(name, None));
         presented(&mut *reader);
         let tap = tap(&mut *reader, practice).unwrap();
         assert_eq!((tap.route, tap.level), (route, Level::PROVEN));
         let Evidence::Bik1(evidence) = tap.evidence else { panic!("{:?}", tap.evidence) };
         assert!(evidence.chain.is_none(), "the issuer is in the trust list");
-        stand.remove();
+        stand.remove(SLOT);
         removed(&mut *reader);
     }
 }
@@ -428,24 +342,24 @@ fn torn_at_every_command(stand: &mut dyn Stand, practice: &Practice) {
     let (told, commands) = mpsc::channel();
     let card = practice.card("chip", None).witnessed(move |_| told.send(()).unwrap());
     let before = card.counter();
-    stand.insert(card);
+    stand.insert(SLOT, card);
     presented(&mut *reader);
     tap(&mut *reader, practice).unwrap();
-    stand.remove();
+    stand.remove(SLOT);
     removed(&mut *reader);
     let length = u32::try_from(commands.try_iter().count()).unwrap();
     assert_eq!(length, 4);
     for at in 0..length {
-        stand.insert(practice.card("chip", Some(Fault::TearAt(at))));
+        stand.insert(SLOT, practice.card("chip", Some(Fault::TearAt(at))));
         presented(&mut *reader);
         let failure = tap(&mut *reader, practice).map(|tap| tap.evidence).unwrap_err();
         assert_eq!(failure, ReadFailure::Removed, "command {at}");
-        stand.remove();
+        stand.remove(SLOT);
         removed(&mut *reader);
     }
     let card = practice.card("chip", None);
     assert_eq!(card.counter(), before + 1, "a torn card signed nothing");
-    stand.insert(card);
+    stand.insert(SLOT, card);
     presented(&mut *reader);
     tap(&mut *reader, practice).unwrap();
 }
@@ -474,11 +388,11 @@ fn every_fault_has_its_failure(stand: &mut dyn Stand, practice: &Practice) {
     ];
     let mut reader = stand.readers().open().unwrap();
     for (fault, expected) in cases {
-        stand.insert(practice.card("chip", Some(fault)));
+        stand.insert(SLOT, practice.card("chip", Some(fault)));
         presented(&mut *reader);
         let outcome = tap(&mut *reader, practice).map(|_| ());
         assert_eq!(outcome, expected, "{fault:?}");
-        stand.remove();
+        stand.remove(SLOT);
         removed(&mut *reader);
     }
 }
@@ -500,7 +414,7 @@ fn the_service_goes_and_comes_back(stand: &mut dyn Stand, practice: &Practice) {
     stand.start_service();
     assert!(matches!(reader.wait(Duration::ZERO), Err(ReaderError::ServiceGone(_))), "an old context stays dead");
     let mut reader = stand.readers().open().unwrap();
-    stand.insert(practice.card("chip", None));
+    stand.insert(SLOT, practice.card("chip", None));
     presented(&mut *reader);
     tap(&mut *reader, practice).unwrap();
 }
@@ -509,7 +423,7 @@ fn the_service_dies_during_a_command(stand: &mut dyn Stand, practice: &Practice)
     let mut reader = stand.readers().open().unwrap();
     let (arrived, arrival) = mpsc::channel();
     let card = practice.card("chip", Some(Fault::Mute)).witnessed(move |_| arrived.send(()).unwrap());
-    stand.insert(card);
+    stand.insert(SLOT, card);
     presented(&mut *reader);
     let (answered, answer) = mpsc::channel();
     let readers = stand.readers();

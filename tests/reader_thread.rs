@@ -6,129 +6,59 @@
 mod support;
 
 use std::{
-    future::Future,
+    ops::{Deref, DerefMut},
     sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use jiff::Timestamp;
-use support::practice::{Counting, NOW, Practice, booking};
+use support::{
+    desk::{BOUND, Listening, run},
+    practice::{Practice, booking},
+    stand::{InMemory, SLOT},
+};
 use teilhabe_terminal::{
-    app::reader_thread::{ReaderDesk, ReaderParts},
-    domain::{
-        ids::TapId,
-        reading::{Evidence, ReadFailure, Route},
+    domain::reading::{Evidence, ReadFailure},
+    ports::{
+        CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, EscapeWay, ReaderError, ReaderEvent,
+        ReaderIdentity, SlotName,
     },
-    ports::{CardReader, CardReaderFactory, ReaderError},
-    profile::ProfileCatalog,
-    sim::{Fault, ManualClock, VirtualCard, VirtualReaders},
+    profile::Moment,
+    sim::{Fault, VirtualCard, VirtualReaders},
     terminal::{input::Input, screen::ReaderState},
 };
-use tokio::{
-    sync::mpsc,
-    task::LocalSet,
-    time::{error::Elapsed, timeout},
-};
+use tokio::time::timeout;
 
-const SLOT: &str = "Virtual PCD 00 00";
-const OTHER_SLOT: &str = "Virtual PCD 00 01";
-/// Every wait ends here at the latest.
-const BOUND: Duration = Duration::from_secs(10);
-/// Longer than any wait for something that must not come: the thread's longest sleep is half a second.
-const QUIET: Duration = Duration::from_millis(1200);
-
-/// A thread, its readers, and what the machine would hear.
+/// A thread and the readers in memory that it has.
 struct Bench {
     readers: VirtualReaders,
-    practice: Practice,
-    clock: Arc<ManualClock>,
-    desk: ReaderDesk,
-    heard: mpsc::UnboundedReceiver<Input>,
+    listening: Listening,
+}
+
+impl Deref for Bench {
+    type Target = Listening;
+
+    fn deref(&self) -> &Listening {
+        &self.listening
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut Listening {
+        &mut self.listening
+    }
 }
 
 impl Bench {
     fn new() -> Self {
-        let readers = VirtualReaders::new();
-        readers.plug(SLOT, None);
-        readers.plug(OTHER_SLOT, None);
+        let InMemory(readers) = InMemory::new();
         Self::with(readers.clone(), Arc::new(readers))
     }
 
     fn with(readers: VirtualReaders, factory: Arc<dyn CardReaderFactory>) -> Self {
-        let practice = Practice::new();
-        let clock = Arc::new(ManualClock::new(Timestamp::from_second(NOW).unwrap()));
-        let (posts, heard) = mpsc::unbounded_channel();
-        let desk = ReaderDesk::start(ReaderParts {
-            factory,
-            profiles: ProfileCatalog::shipped(),
-            trust: Arc::new(RwLock::new(Arc::new(practice.trust.clone()))),
-            clock: Arc::clone(&clock) as Arc<_>,
-            entropy: Arc::new(Counting::default()),
-            floor_s: Arc::new(AtomicU64::new(0)),
-            posts,
-        });
-        Self { readers, practice, clock, desk, heard }
-    }
-
-    async fn hear(&mut self) -> Input {
-        timeout(BOUND, self.heard.recv()).await.expect("nothing was said in time").unwrap()
-    }
-
-    async fn state(&mut self) -> ReaderState {
-        match self.hear().await {
-            Input::Reader { state, simulated: true, .. } => state,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn ready(&mut self) {
-        while self.state().await != ReaderState::Ready {}
-    }
-
-    async fn presented(&mut self) -> TapId {
-        match self.hear().await {
-            Input::CardPresented { tap } => tap,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn identified(&mut self) -> TapId {
-        let presented = self.presented().await;
-        match self.hear().await {
-            Input::CardIdentified { tap, identified } if tap == presented => {
-                assert!(identified.profile.is_some());
-                tap
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn failed(&mut self) -> ReadFailure {
-        let presented = self.presented().await;
-        match self.hear().await {
-            Input::CardFailed { tap, failure } if tap == presented => failure,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn signs(&mut self, tap: TapId) -> Evidence {
-        self.desk.authenticate(tap, booking());
-        match self.hear().await {
-            Input::Authenticated { tap: of, evidence } if of == tap => *evidence,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn removed(&mut self, tap: TapId) {
-        assert_eq!(self.hear().await, Input::CardRemoved { tap });
-    }
-
-    async fn silence(&mut self) {
-        let heard: Result<_, Elapsed> = timeout(QUIET, self.heard.recv()).await;
-        assert!(heard.is_err(), "{heard:?}");
+        Self { readers, listening: Listening::to(factory) }
     }
 
     fn lay(&self, fault: Option<Fault>) {
@@ -138,11 +68,6 @@ impl Bench {
     fn take(&self) {
         self.readers.remove(SLOT);
     }
-}
-
-fn run(story: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    LocalSet::new().block_on(&runtime, story);
 }
 
 #[test]
@@ -156,7 +81,7 @@ fn a_card_is_read_signs_and_leaves() {
         assert!(matches!(bench.signs(tap).await, Evidence::Bik1(_)));
         bench.take();
         bench.removed(tap).await;
-        bench.desk.stop();
+        bench.listening.desk.stop();
     });
 }
 
@@ -175,33 +100,6 @@ fn a_card_waits_until_cards_may_be_read_and_is_read_once() {
         bench.silence().await;
         bench.take();
         bench.removed(tap).await;
-    });
-}
-
-#[test]
-fn each_kind_of_card_that_is_not_ours_has_its_words_and_hears_nothing() {
-    let cases: [(&[u8], ReadFailure); 4] = [
-        (b"\x3B\x85\x80\x01\x30\x01\x01\x30\x30\x34", ReadFailure::ForeignHealth),
-        (b"\x3B\x8A\x80\x01\x80\x31\xB8\x73\x84\x01\xE0\x82\x90\x00\x06", ReadFailure::ForeignIdentity),
-        (b"\x3B\x87\x80\x01\x80\x31\xC0\x73\xD6\x31\xC0\x23", ReadFailure::ForeignBank),
-        (b"\x3B\x85\x80\x01\x5A\x43\x56\x44\x56\x59", ReadFailure::ForeignTransit),
-    ];
-    run(async {
-        let mut bench = Bench::new();
-        bench.ready().await;
-        bench.desk.arm(true);
-        for (atr, expected) in cases {
-            let asked = Arc::new(AtomicUsize::new(0));
-            let witness = Arc::clone(&asked);
-            let card = bench.practice.card("chip", None).with_atr(atr).witnessed(move |_| {
-                witness.fetch_add(1, Ordering::Relaxed);
-            });
-            bench.readers.insert(SLOT, card);
-            assert_eq!(bench.failed().await, expected, "{atr:02X?}");
-            assert_eq!(asked.load(Ordering::Relaxed), 0);
-            bench.take();
-            assert!(matches!(bench.hear().await, Input::CardRemoved { .. }));
-        }
     });
 }
 
@@ -286,36 +184,6 @@ fn a_late_order_finds_the_card_that_still_lies_there_and_no_other() {
     });
 }
 
-#[test]
-fn a_phone_that_flaps_after_it_signed_is_one_tap() {
-    run(async {
-        let mut bench = Bench::new();
-        bench.ready().await;
-        bench.desk.arm(true);
-        let phone = |bench: &Bench| bench.readers.insert(SLOT, bench.practice.card("phone", None));
-        phone(&bench);
-        let tap = bench.identified().await;
-        bench.signs(tap).await;
-        bench.take();
-        bench.removed(tap).await;
-        for _ in 0..5 {
-            phone(&bench);
-            bench.clock.advance(Duration::from_millis(200));
-            bench.silence().await;
-            bench.take();
-        }
-        // Another child's card in the same moment is another tap, and so is the phone after a while.
-        bench.readers.insert(SLOT, bench.practice.card("other", None));
-        let other = bench.identified().await;
-        bench.signs(other).await;
-        bench.take();
-        bench.removed(other).await;
-        bench.clock.advance(Duration::from_secs(2));
-        phone(&bench);
-        assert_ne!(bench.identified().await, tap);
-    });
-}
-
 /// Faults 15 and 22: whether a card flaps is found out in silence, but not for long. A card that says nothing is another
 /// child's, and a picture is owed for it.
 #[test]
@@ -344,56 +212,6 @@ fn a_mute_card_right_after_one_that_signed_is_told_of() {
     });
 }
 
-#[test]
-fn a_phone_without_a_choice_is_waited_for_and_others_go_first() {
-    run(async {
-        let mut bench = Bench::new();
-        bench.ready().await;
-        bench.desk.arm(true);
-        let chosen = Arc::new(AtomicBool::new(false));
-        let phone = bench.practice.card("phone", None).undecided(Arc::clone(&chosen));
-        bench.readers.insert(SLOT, phone);
-        assert_eq!(bench.failed().await, ReadFailure::ChooseChild);
-        for _ in 0..3 {
-            bench.clock.advance(Duration::from_secs(1));
-            bench.silence().await;
-        }
-        bench.readers.insert(OTHER_SLOT, bench.practice.card("other", None));
-        let other = bench.identified().await;
-        bench.desk.end(other);
-        chosen.store(true, Ordering::Relaxed);
-        bench.clock.advance(Duration::from_secs(1));
-        let presented = bench.presented().await;
-        match bench.hear().await {
-            Input::CardIdentified { tap, identified } => {
-                assert_eq!((tap, identified.route), (presented, Route::Phone));
-            }
-            other => panic!("{other:?}"),
-        }
-    });
-}
-
-#[test]
-fn another_program_that_holds_the_card_is_named() {
-    run(async {
-        let mut bench = Bench::new();
-        bench.ready().await;
-        bench.desk.arm(true);
-        bench.readers.hold_elsewhere(SLOT, true);
-        bench.lay(None);
-        let tap = bench.presented().await;
-        assert_eq!(bench.state().await, ReaderState::Busy);
-        assert_eq!(bench.hear().await, Input::CardFailed { tap, failure: ReadFailure::ReaderBusy });
-        bench.take();
-        bench.removed(tap).await;
-        bench.readers.hold_elsewhere(SLOT, false);
-        bench.lay(None);
-        bench.presented().await;
-        assert_eq!(bench.state().await, ReaderState::Ready);
-    });
-}
-
-#[test]
 fn readers_come_and_go() {
     run(async {
         let readers = VirtualReaders::new();
@@ -410,46 +228,6 @@ fn readers_come_and_go() {
         bench.readers.unplug(SLOT);
         bench.removed(tap).await;
         assert_eq!(bench.state().await, ReaderState::Unsupported);
-    });
-}
-
-#[test]
-fn the_service_is_found_again() {
-    run(async {
-        let mut bench = Bench::new();
-        bench.ready().await;
-        bench.desk.arm(true);
-        bench.readers.stop_service();
-        assert_eq!(bench.state().await, ReaderState::ServiceMissing);
-        bench.readers.start_service();
-        let back = timeout(Duration::from_secs(5), bench.ready()).await;
-        assert!(back.is_ok(), "back within five seconds of its return");
-        bench.lay(None);
-        let tap = bench.identified().await;
-        bench.signs(tap).await;
-    });
-}
-
-#[test]
-fn a_call_that_hangs_is_given_up_and_what_it_says_later_is_not_heard() {
-    run(async {
-        let mut bench = Bench::new();
-        bench.ready().await;
-        bench.desk.arm(true);
-        bench.lay(Some(Fault::Mute));
-        bench.presented().await;
-        bench.clock.advance(Duration::from_secs(9));
-        assert_eq!(bench.state().await, ReaderState::Stuck);
-        bench.ready().await;
-        // The new thread meets the same card; it hangs the same way until somebody takes it out.
-        bench.presented().await;
-        bench.take();
-        assert!(matches!(bench.hear().await, Input::CardFailed { failure: ReadFailure::Removed, .. }));
-        assert!(matches!(bench.hear().await, Input::CardRemoved { .. }));
-        bench.silence().await;
-        bench.lay(None);
-        let tap = bench.identified().await;
-        bench.signs(tap).await;
     });
 }
 
@@ -491,4 +269,179 @@ fn the_cards_differ() {
     let practice = Practice::new();
     let key = |card: VirtualCard| card.public_key().unwrap();
     assert_ne!(key(practice.card("chip", None)), key(practice.card("other", None)));
+}
+
+const ACR122U: &str = "ACS ACR122U PICC Interface 00 00";
+const BUZZER_OFF: &[u8] = b"\xFF\x00\x52\x00\x00";
+const GREEN: &[u8] = b"\xFF\x00\x40\xA0\x04\x03\x00\x01\x00";
+const RED: &[u8] = b"\xFF\x00\x40\x50\x04\x06\x00\x01\x00";
+const ONE_TONE: &[u8] = b"\xFF\x00\x40\x00\x04\x01\x00\x01\x01";
+const THREE_TONES: &[u8] = b"\xFF\x00\x40\x00\x04\x01\x01\x03\x01";
+
+fn by(way: EscapeWay, commands: &[&[u8]]) -> Vec<(EscapeWay, Vec<u8>)> {
+    commands.iter().map(|command| (way, command.to_vec())).collect()
+}
+
+/// Waits until the reader itself has got that many commands.
+async fn obeyed(bench: &Bench, count: usize) -> Vec<(EscapeWay, Vec<u8>)> {
+    let mut got = Vec::new();
+    let all = async {
+        while got.len() < count {
+            got.extend(bench.readers.obeyed(ACR122U));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let done = timeout(BOUND, all).await;
+    assert!(done.is_ok(), "{got:02X?}");
+    got
+}
+
+/// The profile of the ACR122U: its beep on detection is switched off with the first card, because without one nothing
+/// gets through; then green and a tone for yes, red and three for no.
+#[test]
+fn a_reader_shows_what_became_of_the_tap() {
+    run(async {
+        let readers = VirtualReaders::new();
+        readers.plug_model(ACR122U, ReaderIdentity::default(), &[EscapeWay::Transmit, EscapeWay::Control(1)]);
+        let mut bench = Bench::with(readers.clone(), Arc::new(readers));
+        bench.ready().await;
+        bench.desk.arm(true);
+        bench.readers.insert(ACR122U, bench.practice.card("chip", None));
+        let tap = bench.identified().await;
+        // What is said while the card is being talked to is not sent into the dialogue.
+        bench.desk.signal(Moment::Wait);
+        bench.signs(tap).await;
+        assert!(bench.readers.obeyed(ACR122U).is_empty());
+        bench.desk.signal(Moment::Accept);
+        assert_eq!(obeyed(&bench, 3).await, by(EscapeWay::Transmit, &[BUZZER_OFF, GREEN, ONE_TONE]));
+        bench.desk.signal(Moment::Reject);
+        assert_eq!(obeyed(&bench, 2).await, by(EscapeWay::Transmit, &[RED, THREE_TONES]));
+        bench.readers.remove(ACR122U);
+        bench.removed(tap).await;
+        // Without a card this model takes nothing; the next card is read all the same.
+        bench.desk.signal(Moment::Reject);
+        bench.readers.insert(ACR122U, bench.practice.card("other", None));
+        bench.identified().await;
+        assert!(bench.readers.obeyed(ACR122U).is_empty());
+    });
+}
+
+/// The driver keeps the way closed, as libccid does by default.
+#[test]
+fn a_reader_that_takes_no_signals_stays_silent_and_reads_on() {
+    run(async {
+        let readers = VirtualReaders::new();
+        readers.plug(ACR122U, None);
+        let mut bench = Bench::with(readers.clone(), Arc::new(readers));
+        bench.ready().await;
+        bench.desk.arm(true);
+        for name in ["chip", "other"] {
+            bench.readers.insert(ACR122U, bench.practice.card(name, None));
+            let tap = bench.identified().await;
+            bench.signs(tap).await;
+            bench.desk.signal(Moment::Accept);
+            bench.readers.remove(ACR122U);
+            bench.removed(tap).await;
+        }
+        bench.silence().await;
+    });
+}
+
+/// Readers whose commands to themselves never come back.
+struct Deaf(VirtualReaders);
+
+struct DeafReader(Box<dyn CardReader>);
+
+/// How often a deaf reader was spoken to.
+static SPOKEN_TO: AtomicUsize = AtomicUsize::new(0);
+
+impl CardReaderFactory for Deaf {
+    fn open(&self) -> Result<Box<dyn CardReader>, ReaderError> {
+        Ok(Box::new(DeafReader(self.0.open()?)))
+    }
+
+    fn simulated(&self) -> bool {
+        true
+    }
+}
+
+impl CardReader for DeafReader {
+    fn wait(&mut self, limit: Duration) -> Result<Vec<ReaderEvent>, ReaderError> {
+        self.0.wait(limit)
+    }
+
+    fn connect(&mut self, slot: &SlotName) -> Result<Box<dyn CardChannel + '_>, ChannelError> {
+        self.0.connect(slot)
+    }
+
+    fn identity(&mut self, slot: &SlotName) -> ReaderIdentity {
+        self.0.identity(slot)
+    }
+
+    fn escape(&mut self, _: &SlotName, _: EscapeWay, _: &[u8]) -> Option<Vec<u8>> {
+        SPOKEN_TO.fetch_add(1, Ordering::Relaxed);
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn canceller(&self) -> Box<dyn CancelWait> {
+        self.0.canceller()
+    }
+}
+
+/// A signal that hangs costs one thread once, by a bound of its own, and no booking.
+#[test]
+fn a_signal_that_hangs_is_given_up_once_and_cards_are_read_on() {
+    run(async {
+        let readers = VirtualReaders::new();
+        readers.plug(ACR122U, None);
+        let mut bench = Bench::with(readers.clone(), Arc::new(Deaf(readers)));
+        bench.ready().await;
+        bench.desk.arm(true);
+        bench.readers.insert(ACR122U, bench.practice.card("chip", None));
+        let tap = bench.identified().await;
+        bench.signs(tap).await;
+        bench.desk.signal(Moment::Accept);
+        let asked = async {
+            while SPOKEN_TO.load(Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(timeout(BOUND, asked).await.is_ok());
+        bench.clock.advance(Duration::from_secs(3));
+        assert_eq!(bench.state().await, ReaderState::Stuck);
+        bench.ready().await;
+        // The thread that follows meets the card as a new one, and no longer signals.
+        let tap = bench.identified().await;
+        bench.signs(tap).await;
+        bench.desk.signal(Moment::Accept);
+        bench.readers.remove(ACR122U);
+        bench.removed(tap).await;
+        bench.silence().await;
+        assert_eq!(SPOKEN_TO.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// Issue 4: the model is told by USB id and firmware where the driver tells them, whatever the name says.
+#[test]
+fn firmware_decides_between_profiles_of_one_model() {
+    let acr122u = Some((0x072F, 0x2200));
+    let cases = [
+        (acr122u, Some(0x0203), "ACS ACR122U PICC Interface", "ACS ACR122U (old firmware)"),
+        (acr122u, Some(0x0214), "ACS ACR122U PICC Interface", "ACS ACR122U"),
+        (acr122u, None, "Renamed by its driver", "ACS ACR122U"),
+        (Some((0x076B, 0x5022)), Some(0x0100), "ACS ACR122U PICC Interface", "HID OMNIKEY 5022"),
+    ];
+    for (usb, bcd_device, name, title) in cases {
+        run(async {
+            let readers = VirtualReaders::new();
+            let identity = ReaderIdentity { usb, bcd_device, firmware_text: None };
+            readers.plug_model(&format!("{name} 00 00"), identity, &[]);
+            let mut bench = Bench::with(readers.clone(), Arc::new(readers));
+            let told = bench.named_state().await;
+            assert_eq!(told, (ReaderState::Ready, Some(title.to_owned())), "{usb:04X?} {bcd_device:04X?} {name}");
+            bench.listening.desk.stop();
+        });
+    }
 }

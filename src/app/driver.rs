@@ -18,6 +18,7 @@ use crate::{
         record::{Draft, Record},
         time::At,
     },
+    profile::Moment,
     protocol::reference::card_ref,
     terminal::{
         Terminal,
@@ -146,7 +147,10 @@ impl Driver {
                 let now = at.wall;
                 self.in_journal("notice", move |journal| journal.remember_notice(&operator, version, now));
             }
-            Effect::Chime(chime) => (self.face.chime)(chime),
+            Effect::Chime(chime) => {
+                self.reader.signal(moment(chime));
+                (self.face.chime)(chime);
+            }
             Effect::After { token, delay } => {
                 self.timers.insert((at.monotonic + delay, token));
             }
@@ -238,6 +242,9 @@ impl Driver {
     /// Verified on this thread: a code costs a few signatures, less than a trip to another thread is worth.
     fn decode_code(&self, at: &At, tap: TapId, text: &str, challenge: Option<&str>) {
         let trust = self.shared.trust.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(test) = code::self_test(text) {
+            return self.shared.post(Input::ScannerTested { tap, test });
+        }
         let failed = move |failure| Input::CodeFailed { tap, failure };
         match code::decode(text, &trust, at.floor, challenge) {
             Err(error) => self.shared.post(failed(error.failure())),
@@ -329,6 +336,15 @@ impl Driver {
         for link in self.shared.links.borrow().iter() {
             link.wake.notify_one();
         }
+    }
+}
+
+/// What the reader itself shows with a sound of the terminal.
+const fn moment(chime: Chime) -> Moment {
+    match chime {
+        Chime::Tick => Moment::Wait,
+        Chime::Yes => Moment::Accept,
+        Chime::Already | Chime::No | Chime::Again => Moment::Reject,
     }
 }
 

@@ -65,6 +65,10 @@ pub const READER_RETRY: Duration = Duration::from_secs(1);
 /// A call into PC/SC that takes longer has hung: the thread is given up (faults, 15).
 pub const READER_STUCK: Duration = Duration::from_secs(8);
 
+/// A command to the reader itself that takes longer has hung. Light and sound are worth less waiting than a card; the
+/// longest signal an ACR122U answers only at its end takes two seconds.
+pub const SIGNAL_STUCK: Duration = Duration::from_millis(2500);
+
 /// Most threads of the reader at a time, abandoned ones included: a driver that hangs for good costs no more.
 pub const READER_THREADS: usize = 4;
 
@@ -99,6 +103,12 @@ pub const DISK_RETRY: Duration = Duration::from_secs(5);
 
 /// A record the account could not decide, or did not name in its receipt, goes again after this time.
 pub const DEFERRED: Duration = Duration::from_secs(60);
+
+/// Deliveries of a scanner's keys that may wait: far more than a code has. Beyond it the scanner's thread waits.
+pub const SCANNER_QUEUE: usize = 256;
+
+/// Between two looks for a scanner that is not there.
+pub const SCANNER_RETRY: Duration = Duration::from_secs(1);
 
 /// Between two slices of the check that runs in the background, so that a tap never queues behind many of them.
 pub const SCRUB_PAUSE: Duration = Duration::from_millis(50);

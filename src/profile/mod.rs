@@ -57,7 +57,7 @@ pub use self::{
         ReaderTests, SampleName, Technology, Timing, UidOrder, UidOrders,
     },
     reader_match::{Driver, Interface, NamePattern, ReaderMatch, Sighting, SlotRole, SlotRule, System},
-    signal::{Family, MAX_SIGNAL, PersistentSettings, Signals, Verb, VerbError},
+    signal::{Family, LedBits, MAX_SIGNAL, Moment, PersistentSettings, SignalStep, Signals, Verb, VerbError},
     text::{MAX_TEXT_LEN, Profile, ProfileText, load},
 };
 use crate::domain::ids::Digest;

@@ -14,7 +14,7 @@ use super::{
     pattern::{Bcd, Pattern, ProfileId},
     preamble::{Evidence, Messages, Schema},
     reader_match::{ReaderMatch, SlotRole, SlotRule, System},
-    signal::{Family, Signals},
+    signal::{Family, LedBits, Moment, SignalStep, Signals},
 };
 
 /// A model of reader. `firmware-profiles/README.md` explains every key.
@@ -243,6 +243,8 @@ pub struct Escape {
     pub works_without_card: bool,
     /// The same bytes pass through `SCardTransmit` while a card is present.
     pub via_transmit_with_card: bool,
+    /// Which bit is which light; family `acs-e0` only.
+    pub led_bits: LedBits,
 }
 
 /// Behaviour that needs code.
@@ -395,6 +397,19 @@ impl ReaderProfile {
         self.slots.iter().find(|rule| rule.fits(name))
     }
 
+    /// What to send to the reader at that moment, verb after verb: each verb begins when the one before is over.
+    #[must_use]
+    pub fn signal(&self, moment: Moment) -> Vec<SignalStep> {
+        let mut steps = Vec::new();
+        let mut begin = Duration::ZERO;
+        for verb in self.signals.at(moment) {
+            let own = verb.steps(self.escape.family, self.escape.led_bits).unwrap_or_default();
+            steps.extend(own.into_iter().map(|step| SignalStep { after: begin + step.after, ..step }));
+            begin = steps.last().map_or(begin, |last| last.after);
+        }
+        steps
+    }
+
     /// The peculiarity is noted.
     #[must_use]
     pub fn has(&self, quirk: Quirk) -> bool {
@@ -423,7 +438,11 @@ impl ReaderProfile {
         if let Some(name) = self.timing.too_long() {
             return value(&format!("timing.{name}"), "at most 60000 milliseconds are allowed");
         }
-        self.signals.check(self.escape.family)?;
+        let bits = self.escape.led_bits;
+        if [bits.red, bits.green].into_iter().flatten().any(|bit| bit > 7) {
+            return value("escape.led_bits", "a bit is 0 to 7");
+        }
+        self.signals.check(self.escape.family, bits)?;
         self.messages.check()?;
         self.check_samples()
     }

@@ -18,5 +18,5 @@ pub use card::{Reply, VirtualCard};
 pub use clock::ManualClock;
 pub use demo::{CardKind, Demo, DemoCard, DemoError, Wallet};
 pub use fault::{Fault, UnknownFault};
-pub use reader::VirtualReaders;
+pub use reader::{Hold, VirtualReaders};
 pub use vpcd::{Departure, Ejector, VpcdSlot};

@@ -8,8 +8,8 @@ use std::{
 
 use super::card::{Reply, VirtualCard};
 use crate::ports::{
-    CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, ReaderError, ReaderEvent,
-    SlotName,
+    CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, EscapeWay, ReaderError,
+    ReaderEvent, ReaderIdentity, SlotName,
 };
 
 /// The desk with its readers and the service that serves them. Clones are the same desk.
@@ -31,13 +31,25 @@ struct State {
 
 struct Slot {
     name: SlotName,
-    usb_ids: Option<(u16, u16)>,
+    identity: ReaderIdentity,
+    /// Ways to the reader itself that its driver leaves open, and what came by them.
+    open_ways: Vec<EscapeWay>,
+    obeyed: Vec<(EscapeWay, Vec<u8>)>,
     /// PC/SC's event counter: one more at each insertion and removal.
     counter: u16,
     card: Option<VirtualCard>,
     powered: bool,
     /// Another program holds the card.
-    held: bool,
+    held: Option<Hold>,
+}
+
+/// How another program holds a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Connected for itself alone: nobody else gets in.
+    Exclusive,
+    /// Within a transaction that it does not end: whoever asks waits, without limit.
+    Transaction,
 }
 
 impl State {
@@ -84,11 +96,39 @@ impl VirtualReaders {
     }
 
     /// Plugs a reader in, with USB ids if the system is to know them.
-    pub fn plug(&self, name: &str, usb_ids: Option<(u16, u16)>) {
+    pub fn plug(&self, name: &str, usb: Option<(u16, u16)>) {
+        self.plug_model(name, ReaderIdentity { usb, ..ReaderIdentity::default() }, &[]);
+    }
+
+    /// Plugs a reader in that says this of itself, and takes commands to itself by these ways.
+    pub fn plug_model(&self, name: &str, identity: ReaderIdentity, open_ways: &[EscapeWay]) {
         self.change(|state| {
-            let name = SlotName(name.to_owned());
-            state.slots.push(Slot { name, usb_ids, counter: 0, card: None, powered: false, held: false });
+            state.slots.push(Slot {
+                name: SlotName(name.to_owned()),
+                identity,
+                open_ways: open_ways.to_vec(),
+                obeyed: Vec::new(),
+                counter: 0,
+                card: None,
+                powered: false,
+                held: None,
+            });
         });
+    }
+
+    /// The names of the slots there are.
+    #[must_use]
+    pub fn slots(&self) -> Vec<String> {
+        self.0.lock().slots.iter().map(|slot| slot.name.0.clone()).collect()
+    }
+
+    /// Takes the commands that the reader itself has got since the last call.
+    #[must_use]
+    pub fn obeyed(&self, name: &str) -> Vec<(EscapeWay, Vec<u8>)> {
+        self.change(|state| {
+            let slot = state.slot(&SlotName(name.to_owned()));
+            slot.map(|slot| std::mem::take(&mut slot.obeyed)).unwrap_or_default()
+        })
     }
 
     /// Pulls a reader out, with the card in it.
@@ -114,7 +154,7 @@ impl VirtualReaders {
     }
 
     /// Another program takes hold of the slot's card, or lets it go.
-    pub fn hold_elsewhere(&self, name: &str, held: bool) {
+    pub fn hold_elsewhere(&self, name: &str, held: Option<Hold>) {
         self.change(|state| {
             if let Some(slot) = state.slot(&SlotName(name.to_owned())) {
                 slot.held = held;
@@ -239,10 +279,17 @@ impl CardReader for VirtualReader {
     }
 
     fn connect(&mut self, slot: &SlotName) -> Result<Box<dyn CardChannel + '_>, ChannelError> {
-        let mut state = self.desk.lock();
+        let state = self.desk.lock();
+        let in_transaction =
+            |state: &mut State| state.slot(slot).is_some_and(|slot| slot.held == Some(Hold::Transaction));
+        let blocked = |state: &mut State| state.up && state.run == self.run && in_transaction(state);
+        let mut state = self.desk.changed.wait_while(state, blocked).unwrap_or_else(PoisonError::into_inner);
+        if !state.up || state.run != self.run {
+            return Err(ChannelError::ReaderGone);
+        }
         let counter = state.slot(slot).ok_or(ChannelError::ReaderGone)?.counter;
         let found = state.present(self.run, slot, counter)?;
-        if found.held {
+        if found.held.is_some() {
             return Err(ChannelError::Shared);
         }
         if !std::mem::replace(&mut found.powered, true)
@@ -253,8 +300,19 @@ impl CardReader for VirtualReader {
         Ok(Box::new(VirtualChannel { desk: &self.desk, run: self.run, slot: slot.clone(), counter }))
     }
 
-    fn usb_ids(&mut self, slot: &SlotName) -> Option<(u16, u16)> {
-        self.desk.lock().slot(slot)?.usb_ids
+    fn identity(&mut self, slot: &SlotName) -> ReaderIdentity {
+        self.desk.lock().slot(slot).map(|slot| slot.identity.clone()).unwrap_or_default()
+    }
+
+    fn escape(&mut self, slot: &SlotName, way: EscapeWay, command: &[u8]) -> Option<Vec<u8>> {
+        let mut state = self.desk.lock();
+        let slot = state.slot(slot).filter(|slot| slot.held.is_none() && slot.open_ways.contains(&way))?;
+        if way == EscapeWay::Transmit && slot.card.is_none() {
+            return None;
+        }
+        slot.obeyed.push((way, command.to_vec()));
+        self.desk.changed.notify_all();
+        Some(vec![0x90, 0x00])
     }
 
     fn canceller(&self) -> Box<dyn CancelWait> {

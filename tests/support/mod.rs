@@ -1,5 +1,5 @@
 //! Pieces the integration tests share. Each test program uses some of them.
-#![allow(dead_code, reason = "every test program compiles all of it and uses a part")]
+#![allow(dead_code, unused_imports, reason = "every test program compiles all of it and uses a part")]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that cannot be set up has to fail")]
 
 pub mod bik1;
@@ -7,6 +7,8 @@ pub mod claims;
 #[cfg(feature = "demo")]
 pub mod deck;
 pub mod dice;
+#[cfg(feature = "sim")]
+pub mod desk;
 pub mod issuer;
 pub mod journal;
 #[cfg(feature = "demo")]
@@ -19,6 +21,8 @@ pub mod pcscd;
 pub mod practice;
 #[cfg(feature = "demo")]
 pub mod soak;
+#[cfg(feature = "sim")]
+pub mod stand;
 pub mod transcript;
 pub mod vectors;
 pub mod wire;

@@ -68,6 +68,13 @@ impl PrivatePcscd {
         self.expect("ready");
     }
 
+    /// Kills it and starts it with readers of this name in the place of the ones before; with no reader at all if the
+    /// name is empty.
+    pub fn swap(&mut self, name: &str) {
+        self.order(&format!("swap {name}"));
+        self.expect("ready");
+    }
+
     fn order(&mut self, order: &str) {
         writeln!(self.orders.as_mut().unwrap(), "{order}").unwrap();
     }

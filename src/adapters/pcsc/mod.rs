@@ -20,8 +20,12 @@ use self::{
     watch::Watch,
 };
 use crate::ports::{
-    CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, ReaderError, ReaderEvent, SlotName,
+    CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, EscapeWay, ReaderError,
+    ReaderEvent, ReaderIdentity, SlotName,
 };
+
+/// Answers to a reader's own commands are a few dozen bytes at most.
+const ESCAPE_ANSWER: usize = 264;
 
 /// The machine's readers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,6 +67,16 @@ impl PcscReader {
             connected: None,
             answer: vec![0; ANSWER_BUFFER].into_boxed_slice(),
         })
+    }
+
+    /// Talks to the reader itself: connected directly, no card need lie there, and one that does is left as it is.
+    fn directly<T>(&mut self, slot: &SlotName, talk: impl FnOnce(&pcsc::Card) -> Option<T>) -> Option<T> {
+        self.leave();
+        let reader = watch::find(&self.context, slot)?;
+        let reader = call(|| self.context.connect(&reader, ShareMode::Direct, Protocols::UNDEFINED)).ok()?;
+        let said = talk(&reader);
+        leave(reader);
+        said
     }
 
     /// Leaves the card of the last transaction as that transaction's end left it.
@@ -108,14 +122,24 @@ impl CardReader for PcscReader {
         Ok(Box::new(PcscChannel::begin(card, &self.context, reader, &mut self.answer)?))
     }
 
-    fn usb_ids(&mut self, slot: &SlotName) -> Option<(u16, u16)> {
-        self.leave();
-        let reader = watch::find(&self.context, slot)?;
-        // Direct: the reader is asked, no card need lie there.
-        let reader = call(|| self.context.connect(&reader, ShareMode::Direct, Protocols::UNDEFINED)).ok()?;
-        let ids = features::usb_ids(&reader);
-        leave(reader);
-        ids
+    fn identity(&mut self, slot: &SlotName) -> ReaderIdentity {
+        self.directly(slot, |reader| Some(features::identity(reader))).unwrap_or_default()
+    }
+
+    fn escape(&mut self, slot: &SlotName, way: EscapeWay, command: &[u8]) -> Option<Vec<u8>> {
+        match way {
+            EscapeWay::Control(function) => self.directly(slot, |reader| {
+                let mut answer = [0; ESCAPE_ANSWER];
+                let code = pcsc::ctl_code(function.into());
+                call(|| reader.control(code, command, &mut answer)).ok().map(<[u8]>::to_vec)
+            }),
+            EscapeWay::Transmit => {
+                let mut channel = self.connect(slot).ok()?;
+                let answer = channel.transmit(command).ok();
+                channel.end(Disposition::Leave);
+                answer
+            }
+        }
     }
 
     fn canceller(&self) -> Box<dyn CancelWait> {

@@ -7,6 +7,7 @@
 mod worker;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -24,8 +25,8 @@ use super::limits;
 use crate::{
     card::{BookingContext, Trust},
     domain::ids::TapId,
-    ports::{CancelWait, CardReader, CardReaderFactory, Clock, Entropy, ReaderError},
-    profile::ProfileCatalog,
+    ports::{CancelWait, CardReader, CardReaderFactory, Clock, Entropy, ReaderError, ReaderIdentity, SlotName},
+    profile::{Moment, ProfileCatalog},
     terminal::{input::Input, screen::ReaderState},
 };
 
@@ -64,8 +65,14 @@ struct Board {
     armed: bool,
     stop: bool,
     orders: Vec<Order>,
-    /// A call into PC/SC runs since then, monotonic.
-    busy_since: Option<Duration>,
+    /// A call into PC/SC runs, and hangs if it runs past this, monotonic.
+    busy_until: Option<Duration>,
+    /// What the reader itself is to show, newest only.
+    signal: Option<Moment>,
+    /// Slots whose reader takes no signals, or has hung over one.
+    silent: BTreeSet<SlotName>,
+    /// What the readers behind the slots have said of themselves.
+    identities: BTreeMap<SlotName, ReaderIdentity>,
     /// Ends the wait for readers and cards while one runs.
     waiting: Option<Box<dyn CancelWait>>,
     /// A card that is read without anybody having been told, and since when, monotonic.
@@ -187,6 +194,11 @@ impl ReaderDesk {
         self.common.tell(|board| board.orders.push(Order::End(tap)));
     }
 
+    /// Light and sound of the reader, if it has any. Never waited for, and nothing tells whether anybody saw them.
+    pub fn signal(&self, moment: Moment) {
+        self.common.tell(|board| board.signal = Some(moment));
+    }
+
     /// Ends the thread, and gives it a moment to leave its card; one that hangs in a call is left to the end of the
     /// process.
     pub fn stop(self) {
@@ -226,12 +238,12 @@ async fn watch(common: Arc<Common>) {
         if let Some((tap, _)) = long {
             let _ = common.posts.send(Input::CardPresented { tap });
         }
-        let stuck = common.board().busy_since.is_some_and(|since| now.saturating_sub(since) > limits::READER_STUCK);
+        let stuck = common.board().busy_until.is_some_and(|until| now > until);
         if stuck {
             warn!("a call to the reader hangs; it is given up");
             common.generation.fetch_add(1, Ordering::Relaxed);
             let mut board = common.board();
-            (board.busy_since, board.waiting) = (None, None);
+            (board.busy_until, board.waiting) = (None, None);
             drop(board);
             let simulated = common.factory.simulated();
             // Nobody listens any more only when the terminal ends.

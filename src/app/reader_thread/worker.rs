@@ -1,5 +1,7 @@
 //! One run of the reader's thread: from opening a context to losing it, and over again.
 
+mod signals;
+
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -18,7 +20,7 @@ use crate::{
         ids::{Identity, TapId},
         reading::ReadFailure,
     },
-    ports::{CardChannel, CardReader, ChannelError, Disposition, ReaderError, ReaderEvent, SlotName},
+    ports::{CardChannel, CardReader, ChannelError, Disposition, ReaderError, ReaderEvent, ReaderIdentity, SlotName},
     profile::{Action, Atr, CardProfile, Interface, Quirk, ReaderProfile, Sighting, UsbId, Verdict},
     terminal::{input::Input, screen::ReaderState},
 };
@@ -27,9 +29,13 @@ use crate::{
 struct Slot {
     /// Who it is, and by which interface its cards come; `None` if it is not to be used or two profiles fit alike.
     usable: Option<(Arc<ReaderProfile>, Interface)>,
+    /// Title of its profile; `None` if two fit alike.
+    known: Option<String>,
     card: Option<Lying>,
     /// The card that signed here and was just taken away.
     signed: Option<Signed>,
+    /// What the profile wants set when the reader appears was not sent yet.
+    greeting_owed: bool,
 }
 
 /// A card that lies in a slot.
@@ -60,6 +66,9 @@ pub(super) struct Worker {
     generation: u64,
     slots: BTreeMap<SlotName, Slot>,
     told: RefCell<Option<(ReaderState, Option<String>)>>,
+    /// Where the last card was read.
+    served: Option<SlotName>,
+    running: signals::Running,
 }
 
 /// What a dialogue came to.
@@ -74,7 +83,14 @@ enum Talk {
 
 impl Worker {
     pub(super) fn new(common: Arc<Common>, generation: u64) -> Self {
-        Self { common, generation, slots: BTreeMap::new(), told: RefCell::default() }
+        Self {
+            common,
+            generation,
+            slots: BTreeMap::new(),
+            told: RefCell::default(),
+            served: None,
+            running: signals::Running::default(),
+        }
     }
 
     /// Until another generation takes over.
@@ -119,12 +135,17 @@ impl Worker {
 
     /// Marks a call into PC/SC, so that the watchdog sees one that hangs.
     fn call<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.call_within(limits::READER_STUCK, work)
+    }
+
+    /// Marks a call that hangs if it takes longer than this.
+    fn call_within<T>(&self, limit: Duration, work: impl FnOnce() -> T) -> T {
         if self.alive() {
-            self.common.board().busy_since = Some(self.common.clock.monotonic());
+            self.common.board().busy_until = Some(self.common.clock.monotonic() + limit);
         }
         let done = work();
         if self.alive() {
-            self.common.board().busy_since = None;
+            self.common.board().busy_until = None;
         }
         done
     }
@@ -143,7 +164,9 @@ impl Worker {
         };
         while self.alive() {
             self.common.board().waiting = Some(reader.canceller());
-            let events = self.call(|| reader.wait(limits::READER_WAIT));
+            let due = self.running.next().map(|due| due.saturating_sub(self.common.clock.monotonic()));
+            let limit = due.map_or(limits::READER_WAIT, |due| due.min(limits::READER_WAIT));
+            let events = self.call(|| reader.wait(limit));
             self.common.board().waiting = None;
             match events {
                 Ok(events) => events.into_iter().for_each(|event| self.note(event, &mut *reader)),
@@ -153,13 +176,16 @@ impl Worker {
             }
             self.obey_late_orders(&mut *reader);
             self.serve(&mut *reader);
+            self.signal(&mut *reader);
         }
         ReaderError::Cancelled
     }
 
     fn lost(&mut self, why: &ReaderError) {
         let mut board = self.common.board();
-        (board.busy_since, board.waiting) = (None, None);
+        (board.busy_until, board.waiting) = (None, None);
+        board.identities.clear();
+        board.silent.clear();
         drop(board);
         for slot in std::mem::take(&mut self.slots).into_values() {
             self.gone(slot.card.as_ref());
@@ -182,14 +208,19 @@ impl Worker {
         match event {
             ReaderEvent::Slots(names) => {
                 let mut before = std::mem::take(&mut self.slots);
-                for name in names {
-                    let slot = before.remove(&name).unwrap_or_else(|| self.meet(&name, reader));
-                    self.slots.insert(name, slot);
+                for name in &names {
+                    let slot = before.remove(name).unwrap_or_else(|| self.meet(name, reader));
+                    self.slots.insert(name.clone(), slot);
                 }
-                for slot in before.into_values() {
+                for (name, slot) in before {
                     self.gone(slot.card.as_ref());
+                    // Whatever is plugged in next may be another reader, or open to signals.
+                    let mut board = self.common.board();
+                    board.silent.remove(&name);
+                    board.identities.remove(&name);
                 }
                 self.show_slots();
+                names.iter().for_each(|name| self.greet(reader, name));
             }
             // A swap was told as a removal before: each presence comes here once.
             ReaderEvent::CardPresented { slot, atr, .. } => self.put(&slot, lying(atr, false)),
@@ -215,9 +246,19 @@ impl Worker {
 
     /// Finds the profile of a slot that has appeared.
     fn meet(&self, name: &SlotName, reader: &mut dyn CardReader) -> Slot {
-        let usb = self.call(|| reader.usb_ids(name));
+        let known = self.common.board().identities.get(name).cloned();
+        // A thread that follows one which hangs does not ask again: the question would hang as well.
+        let identity = known.unwrap_or_else(|| {
+            let asked = self.call(|| reader.identity(name));
+            self.common.board().identities.insert(name.clone(), asked.clone());
+            asked
+        });
+        let ReaderIdentity { usb, bcd_device, firmware_text } = identity;
         let usb = usb.map(|(vendor, product)| UsbId { vendor, product });
-        let usable = match self.common.profiles.find_reader(&Sighting { usb, ..Sighting::named(&name.0) }) {
+        let seen = Sighting { usb, bcd_device, firmware_text: firmware_text.as_deref(), ..Sighting::named(&name.0) };
+        let profile = self.common.profiles.find_reader(&seen);
+        let known = profile.as_ref().ok().map(|profile| profile.title.clone());
+        let usable = match profile {
             Ok(profile) => {
                 let interface = profile.slot_role(&name.0).interface();
                 interface.map(|interface| (Arc::new(profile.clone()), interface))
@@ -227,14 +268,16 @@ impl Worker {
                 None
             }
         };
-        Slot { usable, card: None, signed: None }
+        Slot { usable, known, card: None, signed: None, greeting_owed: true }
     }
 
     fn show_slots(&self) {
         let usable = self.slots.values().find_map(|slot| slot.usable.as_ref());
-        let (state, name) = match (usable, self.slots.keys().next()) {
+        let (state, name) = match (usable, self.slots.iter().next()) {
             (Some((profile, _)), _) => (ReaderState::Ready, Some(profile.title.clone())),
-            (None, Some(name)) => (ReaderState::Unsupported, Some(name.0.clone())),
+            (None, Some((name, slot))) => {
+                (ReaderState::Unsupported, Some(slot.known.clone().unwrap_or_else(|| name.0.clone())))
+            }
             (None, None) => (ReaderState::Missing, None),
         };
         self.show(state, name);
@@ -270,6 +313,7 @@ impl Worker {
         // Asked in silence: a phone that still waits, or a card that flaps in the field after it has signed.
         let chooses = if let Turn::Chooses { tap, until, .. } = card.turn { Some((tap, until)) } else { None };
         let silent = chooses.is_some() || just_signed.is_some();
+        self.served = Some(name.clone());
         let tap = self.common.mint();
         if silent {
             self.common.board().quiet = Some((tap, now));
