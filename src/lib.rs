@@ -20,6 +20,7 @@ pub mod ports;
 pub mod profile;
 pub mod protocol;
 #[cfg(feature = "sim")]
+pub mod scanner;
 pub mod sim;
 pub mod terminal;
 #[cfg(feature = "gui")]

@@ -22,7 +22,7 @@ use teilhabe_terminal::{
     },
     headless,
     installation::{Installation, InstallationError},
-    ports::{CardReaderFactory, CentralAccounts},
+    ports::{CardReaderFactory, CentralAccounts, ScannerFactory},
     profile::ProfileCatalog,
     terminal::screen::{Page, Place, Screen},
 };
@@ -185,6 +185,7 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
     }
     let readers = readers();
     let simulated = readers.simulated();
+    let scanner = scanner(&config);
     let bounds = Bounds { connect: limits::CONNECT, whole: limits::EXCHANGE, answer: limits::ANSWER_BYTES };
     let central_clock = Arc::clone(&clock);
     app::start(Parts {
@@ -194,6 +195,7 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
         secrets,
         pins,
         readers,
+        scanner,
         profiles,
         central: Box::new(move |floor_s| -> Box<dyn CentralAccounts> {
             Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, simulated))
@@ -203,6 +205,24 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
         face,
     })
     .map_err(|error| Ended { code: NO_JOURNAL, error: error.into() })
+}
+
+/// The scanner that the configuration names, as a device of its own.
+#[cfg(target_os = "linux")]
+fn scanner(config: &Config) -> Option<Arc<dyn ScannerFactory>> {
+    use teilhabe_terminal::adapters::evdev::{InputScanner, Which};
+    let which = match (&config.scanner.device, &config.scanner.name) {
+        (Some(path), _) => Which::Path(path.clone()),
+        (None, Some(name)) => Which::Name(name.clone()),
+        (None, None) => return None,
+    };
+    Some(Arc::new(InputScanner(which)))
+}
+
+/// Elsewhere a scanner types into the window and is told from fingers by its pace.
+#[cfg(not(target_os = "linux"))]
+fn scanner(_: &Config) -> Option<Arc<dyn ScannerFactory>> {
+    None
 }
 
 #[cfg(feature = "pcsc")]

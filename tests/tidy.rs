@@ -11,6 +11,7 @@ use std::{
 const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("domain", &["domain"], &["thiserror", "jiff", "uuid"]),
     ("cbor", &["cbor"], &["minicbor", "thiserror"]),
+    ("scanner", &["scanner"], &[]),
     ("ports", &["domain"], &["thiserror", "jiff"]),
     (
         "protocol",
@@ -25,6 +26,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("terminal", &["domain", "terminal"], &["jiff"]),
     ("adapters", &[], &[]),
+    ("adapters/evdev", &["ports", "adapters::evdev"], &["evdev"]),
     ("adapters/pcsc", &["domain", "ports", "protocol", "adapters::pcsc"], &["pcsc", "tracing"]),
     (
         "adapters/https",
@@ -107,16 +109,17 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "app",
-        &["domain", "cbor", "ports", "protocol", "profile", "card", "terminal", "adapters::sqlite", "app"],
+        &["domain", "cbor", "ports", "protocol", "profile", "card", "scanner", "terminal", "adapters::sqlite", "app"],
         &["tokio", "tracing", "tracing_subscriber", "serde", "serde_json", "toml", "thiserror", "jiff", "uuid"],
     ),
     ("headless", &["domain", "terminal", "headless"], &["serde_json", "jiff", "uuid"]),
-    ("ui", &["domain", "terminal", "ui"], &["slint", "cpal", "jiff", "uuid", "tracing", "thiserror"]),
+    ("ui", &["domain", "scanner", "terminal", "ui"], &["slint", "cpal", "jiff", "uuid", "tracing", "thiserror"]),
 ];
 
 /// Libraries that may be named in one room only, wherever a layer's list would allow more.
 const ROOMS: &[(&str, &[&str])] = &[
     ("pcsc", &["adapters/pcsc"]),
+    ("evdev", &["adapters/evdev"]),
     ("rusqlite", &["adapters/sqlite", "account"]),
     ("reqwest", &["adapters/https"]),
     ("axum", &["account"]),
@@ -126,7 +129,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that touch nothing outside: they cannot fail for outside reasons (docs/ARCHITECTURE.md, invariant 1).
-const PURE: &[&str] = &["domain", "cbor", "ports", "protocol", "profile", "card", "terminal"];
+const PURE: &[&str] = &["domain", "cbor", "scanner", "ports", "protocol", "profile", "card", "terminal"];
 
 /// What of the standard library reaches outside, or makes order depend on chance.
 const OUTSIDE: &[&str] = &[

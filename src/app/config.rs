@@ -6,7 +6,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::limits;
-use crate::{domain::ids::OfferId, terminal::screen::Place};
+use crate::{domain::ids::OfferId, scanner::Layout, terminal::screen::Place};
 
 /// What is wrong with a configuration, and where.
 #[derive(Debug, Error)]
@@ -75,6 +75,7 @@ struct RawConfig {
     language: Option<String>,
     window: RawWindow,
     reader: RawReader,
+    scanner: RawScanner,
     secrets: RawSecrets,
     log: RawLog,
 }
@@ -96,6 +97,21 @@ struct RawReader {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+struct RawScanner {
+    device: Option<PathBuf>,
+    name: Option<String>,
+    layout: Option<RawLayout>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawLayout {
+    Us,
+    De,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct RawSecrets {
     source: Option<SecretSource>,
 }
@@ -104,6 +120,17 @@ struct RawSecrets {
 #[serde(deny_unknown_fields, default)]
 struct RawLog {
     level: Option<String>,
+}
+
+/// A scanner that types for the terminal alone; Linux only.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScannerConfig {
+    /// Its device.
+    pub device: Option<PathBuf>,
+    /// What it calls itself, if no device is given.
+    pub name: Option<String>,
+    /// The layout it was set to.
+    pub layout: Layout,
 }
 
 /// The configuration in force.
@@ -127,6 +154,8 @@ pub struct Config {
     pub pixels_per_mm: Option<f32>,
     /// Sounds are played.
     pub sound: bool,
+    /// The scanner.
+    pub scanner: ScannerConfig,
     /// Directory of local profiles; only in the workshop, refused by a production account.
     pub workshop_profiles: Option<PathBuf>,
     /// Where the wrapping key comes from.
@@ -147,6 +176,7 @@ impl Default for Config {
             child_side: false,
             pixels_per_mm: None,
             sound: true,
+            scanner: ScannerConfig::default(),
             workshop_profiles: None,
             secrets: SecretSource::Auto,
             log_level: "info".to_owned(),
@@ -189,6 +219,13 @@ impl Config {
         if raw.window.pixels_per_mm.is_some_and(|mm| !(1.0..=20.0).contains(&mm)) {
             return Err(value("window.pixels_per_mm", "a number from 1.0 to 20.0"));
         }
+        if raw.scanner.device.is_some() && raw.scanner.name.is_some() {
+            return Err(value("scanner.name", "either a device or a name, not both"));
+        }
+        let layout = raw.scanner.layout.map_or(Layout::default(), |layout| match layout {
+            RawLayout::Us => Layout::Us,
+            RawLayout::De => Layout::De,
+        });
         let level = raw.log.level.unwrap_or(base.log_level);
         if !["error", "warn", "info", "debug"].contains(&level.as_str()) {
             return Err(value("log.level", "\"error\", \"warn\", \"info\" or \"debug\""));
@@ -203,6 +240,7 @@ impl Config {
             child_side: raw.window.child_side.unwrap_or(base.child_side),
             pixels_per_mm: raw.window.pixels_per_mm,
             sound: raw.window.sound.unwrap_or(base.sound),
+            scanner: ScannerConfig { device: raw.scanner.device, name: raw.scanner.name, layout },
             workshop_profiles: raw.reader.workshop_profiles,
             secrets: raw.secrets.source.unwrap_or(base.secrets),
             log_level: level,
@@ -250,6 +288,8 @@ mod tests {
             ("offer = \"a b\"", "`offer`"),
             ("[window]\npixels_per_mm = 0.0", "window.pixels_per_mm"),
             ("[log]\nlevel = \"all\"", "log.level"),
+            ("[scanner]\nlayout = \"fr\"", "layout"),
+            ("[scanner]\ndevice = \"/dev/x\"\nname = \"y\"", "scanner.name"),
         ];
         for (text, part) in cases {
             let error = parse(text).unwrap_err();

@@ -12,6 +12,7 @@ mod link;
 mod moment;
 pub mod profile_folder;
 pub mod reader_thread;
+pub mod scanner_thread;
 mod seal;
 mod shared;
 mod sign_on;
@@ -35,13 +36,14 @@ use self::{
     journal_thread::{JournalDesk, JournalGone, Reopen},
     moment::Moments,
     reader_thread::{ReaderDesk, ReaderParts},
+    scanner_thread::{ScannerDesk, ScannerParts},
     shared::Shared,
 };
 use crate::{
     adapters::sqlite::{Journal, JournalError, ScrubPosition},
     card::trust::Trust,
     domain::ids::{AccountId, OperatorId},
-    ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, SecretStore},
+    ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, ScannerFactory, SecretStore},
     profile::ProfileCatalog,
     terminal::{
         Setup, Terminal,
@@ -64,6 +66,8 @@ pub struct Parts {
     pub pins: Arc<dyn PinHash>,
     /// Readers.
     pub readers: Arc<dyn CardReaderFactory>,
+    /// The scanner, if one belongs to the terminal alone.
+    pub scanner: Option<Arc<dyn ScannerFactory>>,
     /// Profiles of readers and cards.
     pub profiles: ProfileCatalog,
     /// Ways to central accounts; told the time floor in unix seconds.
@@ -162,7 +166,7 @@ async fn run(
     asked: mpsc::Receiver<OperatorCommand>,
     (results, queue): (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
 ) -> Result<JoinHandle<()>, JournalGone> {
-    let Parts { config, journal, reopen, secrets, pins, readers, profiles, central, clock, entropy, face } = parts;
+    let Parts { config, journal, reopen, secrets, pins, readers, scanner, profiles, central, clock, entropy, face } = parts;
     let (journal, journal_thread) = match JournalDesk::open(journal, reopen) {
         Ok(opened) => opened,
         Err(error) => {
@@ -197,6 +201,10 @@ async fn run(
         floor_s: Arc::clone(&shared.floor_s),
         posts: shared.results.clone(),
     });
+    let scanner = scanner.map(|factory| {
+        let (layout, posts) = (config.scanner.layout, shared.results.clone());
+        ScannerDesk::start(ScannerParts { factory, layout, clock: Arc::clone(&shared.clock), posts })
+    });
     let terminal = Terminal::new(Setup {
         place: config.place,
         sign_on: config.sign_on,
@@ -214,6 +222,7 @@ async fn run(
     #[cfg(unix)]
     inquiries.abort();
     reader.stop();
+    scanner.into_iter().for_each(ScannerDesk::stop);
     // What the last step wanted of the journal is handed over; requests in flight end with their tasks.
     tokio::task::yield_now().await;
     if shared.journal.is_gone() {

@@ -16,7 +16,7 @@ use crate::{
     domain::{
         ids::{CardNumber, Identity, IdentityKind},
         number::{self, NumberError},
-        reading::{Evidence, Identified, Level, Route},
+        reading::{Evidence, Identified, Level, Route, ScannerTest},
     },
 };
 
@@ -68,6 +68,28 @@ pub fn decode(text: &str, trust: &Trust, now: Timestamp, challenge: Option<&str>
         Some(("BIKT1", _)) => Err(CardError::NotOurCode(CodeFault::SelfTest)),
         _ if folded.bytes().all(|byte| byte.is_ascii_digit()) => numbered(&folded, trust, Route::Number),
         _ => Err(CardError::NotOurCode(CodeFault::Foreign)),
+    }
+}
+
+/// What the scanner's self-test code came out as, if the text is meant to be it. Only its first letters must be right: a
+/// French layout has its digits elsewhere.
+#[must_use]
+pub fn self_test(text: &str) -> Option<ScannerTest> {
+    let folded = fold(text).ok()?;
+    let swapped = |c| match c {
+        'Y' => 'Z',
+        'Z' => 'Y',
+        c => c,
+    };
+    let alike = folded.starts_with("BIKT") && folded.chars().count().abs_diff(SELF_TEST.len()) <= SELF_TEST.len() / 4;
+    if folded == SELF_TEST {
+        Some(ScannerTest::Good)
+    } else if folded.chars().map(swapped).eq(SELF_TEST.chars()) {
+        Some(ScannerTest::SwappedYz)
+    } else if alike || folded.starts_with("BIKT1") {
+        Some(ScannerTest::Garbled)
+    } else {
+        None
     }
 }
 

@@ -207,6 +207,32 @@ pub enum ReadFailure {
     CodeReplayed,
 }
 
+/// What the scanner's self-test code came out as (card-application, 2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScannerTest {
+    /// As it is printed.
+    Good,
+    /// Y and Z have changed places: scanner and terminal believe in different layouts, American and German.
+    SwappedYz,
+    /// Otherwise than it is printed: another layout, lost or added characters.
+    Garbled,
+}
+
+impl ScannerTest {
+    /// All, for tables and tests.
+    pub const ALL: [Self; 3] = [Self::Good, Self::SwappedYz, Self::Garbled];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "scanner_good",
+            Self::SwappedYz => "scanner_swapped_yz",
+            Self::Garbled => "scanner_garbled",
+        }
+    }
+}
+
 impl ReadFailure {
     /// All failures, for tables and tests.
     pub const ALL: [Self; 27] = [

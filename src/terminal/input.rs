@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use super::{
     command::OperatorCommand,
     effect::{RowFilter, TimerToken},
-    screen::{AccountState, BlockedBy, ReaderState, Row, Waiting},
+    screen::{AccountState, BlockedBy, ReaderState, Row, ScannerState, Waiting},
 };
 use crate::domain::{
     delivery::Outcome,
     documents::{AccountDescriptor, TerminalStanding},
     ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
     offer::Catalogue,
-    reading::{Evidence, Identified, ReadFailure},
+    reading::{Evidence, Identified, ReadFailure, ScannerTest},
     record::Enrolment,
     standing::Standing,
 };
@@ -143,6 +143,18 @@ pub enum Input {
         tap: TapId,
         /// Why.
         failure: ReadFailure,
+    },
+    /// A code was the scanner's self-test.
+    ScannerTested {
+        /// Minted when it was scanned.
+        tap: TapId,
+        /// What it came out as.
+        test: ScannerTest,
+    },
+    /// The scanner changed; told only where one belongs to the terminal alone.
+    Scanner {
+        /// State.
+        state: ScannerState,
     },
     /// What is known beyond the card.
     StandingLoaded {

@@ -28,12 +28,12 @@ use self::{
     input::{AccountHealth, AccountView, Input},
     phase::{Held, Outcome, Owed, Phase, Wake},
     reversal::{Aside, LastGrant},
-    screen::{BlockedBy, Place, ReaderState, Row, Screen, Waiting},
+    screen::{BlockedBy, Place, ReaderState, Row, ScannerState, Screen, Waiting},
 };
 use crate::domain::{
     claim::Selection,
     ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
-    reading::Identified,
+    reading::{Identified, ScannerTest},
     time::At,
 };
 
@@ -103,6 +103,14 @@ struct Reader {
     simulated: bool,
 }
 
+/// The scanner as last told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Scanner {
+    /// `None` where none belongs to the terminal alone.
+    state: Option<ScannerState>,
+    test: Option<ScannerTest>,
+}
+
 /// What the journal last told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Books {
@@ -134,6 +142,7 @@ pub struct Terminal {
     phase: Phase,
     language: String,
     reader: Reader,
+    scanner: Scanner,
     accounts: BTreeMap<AccountId, AccountView>,
     health: BTreeMap<AccountId, AccountHealth>,
     operator: Option<OperatorId>,
@@ -197,6 +206,7 @@ impl Terminal {
             phase: Phase::Starting,
             language: setup.language.clone(),
             reader: Reader { state: ReaderState::Starting, name: None, simulated: false },
+            scanner: Scanner::default(),
             accounts: BTreeMap::new(),
             health: BTreeMap::new(),
             operator: None,
@@ -270,6 +280,8 @@ impl Terminal {
                 self.code_identified(step, tap, *identified, *evidence);
             }
             Input::CodeFailed { tap, failure } => self.code_failed(step, tap, failure),
+            Input::ScannerTested { tap, test } => self.scanner_tested(step, tap, test),
+            Input::Scanner { state } => self.scanner.state = Some(state),
             Input::StandingLoaded { tap, standing } => self.standing_loaded(step, tap, &standing),
             Input::Committed { record, .. } => self.committed(step, record),
             Input::CommitFailed { record, blocked } => self.commit_failed(step, record, blocked),

@@ -101,6 +101,8 @@ impl Terminal {
     fn service_lines(&self) -> Vec<(String, String)> {
         let mut lines = vec![("reader".to_owned(), self.reader.state.word().to_owned())];
         lines.extend(self.reader.name.clone().map(|name| ("reader_name".to_owned(), name)));
+        lines.extend(self.scanner.state.map(|state| ("scanner".to_owned(), state.word().to_owned())));
+        lines.extend(self.scanner.test.map(|test| ("scanner_test".to_owned(), test.code().to_owned())));
         lines.extend(self.operator.iter().map(|operator| ("operator".to_owned(), operator.to_string())));
         for (account, view) in &self.accounts {
             lines.push(("account".to_owned(), account.to_string()));

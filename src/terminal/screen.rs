@@ -99,6 +99,32 @@ impl ReaderState {
     }
 }
 
+/// A scanner that belongs to the terminal alone, for the service page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ScannerState {
+    /// It is heard.
+    Ready,
+    /// It is not plugged in.
+    Missing,
+    /// The system denies access.
+    Denied,
+    /// It fails; it is opened again and again.
+    Failed,
+}
+
+impl ScannerState {
+    /// The word in JSON and run book.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Missing => "missing",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The central account, for its pill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccountState {

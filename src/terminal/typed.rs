@@ -12,7 +12,7 @@ use crate::domain::{
     claim::{Refusal, Selection},
     ids::{AccountId, CardNumber, Identity, IdentityKind, TapId},
     number::{self, NumberError},
-    reading::{Evidence, Identified, Level, ReadFailure, Route},
+    reading::{Evidence, Identified, Level, ReadFailure, Route, ScannerTest},
 };
 
 impl Terminal {
@@ -121,6 +121,15 @@ impl Terminal {
                 let by = Refused { tap: Some(tap), tag: identified.tag.clone(), ..Refused::default() };
                 self.refuse(step, refusal, Refused { route: Some(identified.route), ..by });
             }
+        }
+    }
+
+    /// The result stands on the service page until the next test.
+    pub(super) fn scanner_tested(&mut self, step: &mut Step, tap: TapId, test: ScannerTest) {
+        if self.phase == (Phase::Reading { tap, by_code: true }) {
+            self.scanner.test = Some(test);
+            self.enter(Phase::Ready(View::Service));
+            self.resume(step);
         }
     }
 
