@@ -212,6 +212,7 @@ fn a_mute_card_right_after_one_that_signed_is_told_of() {
     });
 }
 
+#[test]
 fn readers_come_and_go() {
     run(async {
         let readers = VirtualReaders::new();

@@ -210,6 +210,7 @@ impl Station {
             secrets: Box::new(Pocket([("signing".to_owned(), key("terminal").to_pkcs8().to_vec())].into())),
             pins: Arc::new(NoPins),
             readers: Arc::new(NoReader),
+            scanner: None,
             profiles: ProfileCatalog::shipped(),
             central: Box::new(move |floor| -> Box<dyn CentralAccounts> {
                 Box::new(HttpsCentralAccounts::new(at_hand, floor, bounds(whole), true))
