@@ -249,6 +249,30 @@ impl CardReaderFactory for Startling {
     }
 }
 
+/// Refused twice, as by polkit; a service that is being killed says so once.
+struct Guarded(VirtualReaders, AtomicUsize);
+
+impl CardReaderFactory for Guarded {
+    fn open(&self) -> Result<Box<dyn CardReader>, ReaderError> {
+        if self.1.fetch_add(1, Ordering::Relaxed) < 2 { Err(ReaderError::Denied) } else { self.0.open() }
+    }
+
+    fn simulated(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn access_is_called_denied_when_it_is_denied_again() {
+    run(async {
+        let InMemory(readers) = InMemory::new();
+        let mut bench = Bench::with(readers.clone(), Arc::new(Guarded(readers, AtomicUsize::new(0))));
+        assert_eq!(bench.state().await, ReaderState::ServiceMissing);
+        assert_eq!(bench.state().await, ReaderState::Denied);
+        bench.ready().await;
+    });
+}
+
 #[test]
 fn a_panic_costs_a_second() {
     run(async {
@@ -310,10 +334,10 @@ fn a_reader_shows_what_became_of_the_tap() {
         bench.readers.insert(ACR122U, bench.practice.card("chip", None));
         let tap = bench.identified().await;
         // What is said while the card is being talked to is not sent into the dialogue.
-        bench.desk.signal(Moment::Wait);
-        bench.signs(tap).await;
-        assert!(bench.readers.obeyed(ACR122U).is_empty());
         bench.desk.signal(Moment::Accept);
+        bench.silence().await;
+        assert!(bench.readers.obeyed(ACR122U).is_empty());
+        bench.desk.end(tap);
         assert_eq!(obeyed(&bench, 3).await, by(EscapeWay::Transmit, &[BUZZER_OFF, GREEN, ONE_TONE]));
         bench.desk.signal(Moment::Reject);
         assert_eq!(obeyed(&bench, 2).await, by(EscapeWay::Transmit, &[RED, THREE_TONES]));

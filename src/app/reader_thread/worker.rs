@@ -69,6 +69,8 @@ pub(super) struct Worker {
     /// Where the last card was read.
     served: Option<SlotName>,
     running: signals::Running,
+    /// The last attempt to reach the service was refused.
+    refused: bool,
 }
 
 /// What a dialogue came to.
@@ -90,6 +92,7 @@ impl Worker {
             told: RefCell::default(),
             served: None,
             running: signals::Running::default(),
+            refused: false,
         }
     }
 
@@ -191,7 +194,10 @@ impl Worker {
             self.gone(slot.card.as_ref());
         }
         debug!(%why, "no context");
-        let denied = matches!(why, ReaderError::Denied);
+        // pcsc-lite says "denied" of every connection that closes before it is greeted, and a service that is just being
+        // killed closes it too. Whoever is really not let in hears it again.
+        let refused = matches!(why, ReaderError::Denied);
+        let denied = std::mem::replace(&mut self.refused, refused) && refused;
         self.show(if denied { ReaderState::Denied } else { ReaderState::ServiceMissing }, None);
         self.pause(limits::READER_RETRY);
     }
