@@ -21,7 +21,8 @@ use teilhabe_terminal::{
     card::{self, CardError, bik1},
     domain::reading::{Evidence, Level, ReadFailure, Route},
     ports::{
-        CardChannel, CardReader, ChannelError, Disposition, EscapeWay, ReaderError, ReaderEvent, ReaderIdentity, SlotName,
+        CardChannel, CardReader, ChannelError, Disposition, EscapeWay, ReaderError, ReaderEvent, ReaderIdentity,
+        SlotName,
     },
     sim::Fault,
 };

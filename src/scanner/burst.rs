@@ -159,7 +159,10 @@ mod tests {
     fn nothing_held_is_shown_in_a_log() {
         let mut burst = Burst::default();
         let verdict = burst.key(Duration::ZERO, Typed::Character('7'));
-        assert_eq!(format!("{burst:?} {verdict:?} {:?}", Verdict::Scanned("77".to_owned())), "Burst(1 keys) Held Scanned(2 bytes)");
+        assert_eq!(
+            format!("{burst:?} {verdict:?} {:?}", Verdict::Scanned("77".to_owned())),
+            "Burst(1 keys) Held Scanned(2 bytes)"
+        );
     }
 
     proptest::proptest! {

@@ -183,10 +183,16 @@ mod tests {
         // Two Shifts: the one that is still down counts.
         assert_eq!(typed(&mut us, &[(42, Down), (54, Down), (42, Up), (30, Down), (54, Up), (30, Up)]), "A");
         // Caps Lock turns letters, not digits, and Shift turns them back.
-        assert_eq!(typed(&mut us, &[(58, Down), (58, Up), (30, Down), (2, Down), (42, Down), (30, Down), (42, Up)]), "A1a");
+        assert_eq!(
+            typed(&mut us, &[(58, Down), (58, Up), (30, Down), (2, Down), (42, Down), (30, Down), (42, Up)]),
+            "A1a"
+        );
         assert_eq!(typed(&mut us, &[(58, Down), (58, Up), (30, Down)]), "a");
         // STX as Ctrl+B, a character by Alt and the keypad: no part of a code.
-        assert_eq!(typed(&mut us, &[(29, Down), (48, Down), (29, Up), (56, Down), (79, Down), (56, Up), (30, Down)]), "a");
+        assert_eq!(
+            typed(&mut us, &[(29, Down), (48, Down), (29, Up), (56, Down), (79, Down), (56, Up), (30, Down)]),
+            "a"
+        );
         // A key that is stuck.
         assert_eq!(typed(&mut us, &[(30, Down), (30, Repeat), (30, Repeat), (30, Up)]), "a");
     }

@@ -6,9 +6,9 @@ pub mod bik1;
 pub mod claims;
 #[cfg(feature = "demo")]
 pub mod deck;
-pub mod dice;
 #[cfg(feature = "sim")]
 pub mod desk;
+pub mod dice;
 pub mod issuer;
 pub mod journal;
 #[cfg(feature = "demo")]
