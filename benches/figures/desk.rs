@@ -22,8 +22,8 @@ use teilhabe_terminal::{
     },
     installation::Installation,
     ports::{
-        CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, ReaderError, ReaderEvent,
-        SlotName,
+        CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, EscapeWay, ReaderError,
+        ReaderEvent, ReaderIdentity, SlotName,
     },
     profile::ProfileCatalog,
     sim::{VirtualCard, VirtualReaders},
@@ -117,6 +117,7 @@ impl Desk {
             secrets,
             pins,
             readers: Arc::new(timed),
+            scanner: None,
             profiles: ProfileCatalog::shipped().clone(),
             central: Box::new(move |floor_s| Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, true))),
             clock,
@@ -254,8 +255,12 @@ impl CardReader for TimedReader {
         Ok(Box::new(TimedChannel { inner, watch, pace }))
     }
 
-    fn usb_ids(&mut self, slot: &SlotName) -> Option<(u16, u16)> {
-        self.inner.usb_ids(slot)
+    fn identity(&mut self, slot: &SlotName) -> ReaderIdentity {
+        self.inner.identity(slot)
+    }
+
+    fn escape(&mut self, slot: &SlotName, way: EscapeWay, command: &[u8]) -> Option<Vec<u8>> {
+        self.inner.escape(slot, way, command)
     }
 
     fn canceller(&self) -> Box<dyn CancelWait> {
