@@ -135,6 +135,106 @@ async fn claims_are_worth_what_their_evidence_proves() {
     .await;
 }
 
+/// Level 3: the account alone checks a chip's message, each counter once and none after a higher one; whatever is wrong
+/// with message or number has one answer. Faults 10 and 42.
+#[tokio::test]
+async fn a_chips_messages_count_once_and_only_forward() {
+    type Lie = fn(&Till, &mut till::Tap);
+    let cases: &[(&str, &str, u32, &str, Lie)] = &[
+        ("sun-01", "lunch-open", 5, "booked", |_, _| {}),
+        ("sun-01", "lunch-open", 6, "booked", |_, _| {}),
+        // Shown again: on another record, and after a later one.
+        ("sun-01", "lunch-open", 6, "rejected evidence_reused", |_, _| {}),
+        ("sun-01", "lunch-open", 4, "rejected evidence_reused", |_, _| {}),
+        // A terminal without network delivers late what was tapped before.
+        ("sun-01", "lunch-open", 3, "disputed counter_inversion", |_, tap| {
+            tap.part.tapped_at -= SignedDuration::from_secs(60);
+        }),
+        ("sun-01", "lunch-open", 7, "booked", |_, _| {}),
+        // Moved to another child's number, and to one that nobody has: the same answer.
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |till, tap| {
+            tap.sealed.identity = till.tap("sun-02", "lunch-open").sealed.identity;
+        }),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |_, tap| {
+            tap.sealed.identity.bytes = b"990012345678".to_vec();
+        }),
+        // A number has no chip, an education card's none of this kind.
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |till, tap| {
+            tap.sealed.identity = till.tap("number-02", "lunch-open").sealed.identity;
+        }),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |till, tap| {
+            tap.sealed.identity = till.tap("lunch-02", "lunch-open").sealed.identity;
+        }),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |_, tap| {
+            let Evidence::Sun { cmac, .. } = &mut tap.sealed.evidence else { panic!("no message") };
+            cmac[7] ^= 1;
+        }),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |_, tap| {
+            let Evidence::Sun { picc_data, .. } = &mut tap.sealed.evidence else { panic!("no message") };
+            picc_data[0] ^= 1;
+        }),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |till, tap| {
+            tap.sealed.evidence = till.message("sun-02", 8);
+        }),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |_, tap| tap.claim().level = Level::PROVEN),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |_, tap| tap.claim().route = Route::Phone),
+        ("sun-01", "lunch-open", 8, "rejected evidence_invalid", |_, tap| tap.sealed.evidence = Evidence::None),
+        // None of these lies used the message up.
+        ("sun-01", "lunch-asked", 8, "booked", |_, _| {}),
+        ("sun-02", "lunch", 1, "rejected level_too_low", |_, _| {}),
+        ("sun-02", "lunch-confirmed", 2, "booked", |_, _| {}),
+    ];
+    both(|bench| {
+        Box::pin(async move {
+            let mut till = bench.till("canteen-a", 0).await;
+            for (index, (card, offer, counter, expected, lie)) in cases.iter().enumerate() {
+                bench.pass(SignedDuration::from_secs(1));
+                let mut tap = till.tap(card, offer);
+                tap.sealed.evidence = till.message(card, *counter);
+                lie(&till, &mut tap);
+                assert_eq!(till.redeem(&tap).await, *expected, "case {index}: {card} {offer} {counter}");
+            }
+            books(&bench, 5);
+            // Another terminal, the same memory.
+            let mut other = bench.till("canteen-b", 0).await;
+            let mut tap = other.tap("sun-01", "lunch-open");
+            tap.sealed.evidence = other.message("sun-01", 8);
+            assert_eq!(other.redeem(&tap).await, "rejected evidence_reused");
+        })
+    })
+    .await;
+}
+
+/// Fault 24: a one-time code counts once, whichever terminal shows it and whatever that terminal has forgotten; the phone's
+/// next code is another one.
+#[tokio::test]
+async fn the_same_app_code_counts_at_one_terminal_only() {
+    both(|bench| {
+        Box::pin(async move {
+            let (mut one, mut other) = (bench.till("canteen-a", 0).await, bench.till("canteen-b", 0).await);
+            let code = bench.app_code("phone-01");
+            let tap = |till: &Till, code: &Evidence| {
+                let mut tap = till.tap("phone-01", "lunch-open");
+                tap.sealed.evidence = code.clone();
+                tap
+            };
+            let shown = tap(&one, &code);
+            assert_eq!(one.redeem(&shown).await, "booked");
+            let forwarded = tap(&other, &code);
+            assert_eq!(other.redeem(&forwarded).await, "rejected code_replayed");
+            let forgotten = tap(&one, &code);
+            assert_eq!(one.redeem(&forgotten).await, "rejected code_replayed");
+            let mut moved = tap(&other, &bench.app_code("phone-01"));
+            moved.sealed.identity = other.tap("phone-02", "lunch-open").sealed.identity;
+            assert_eq!(other.redeem(&moved).await, "rejected evidence_invalid");
+            let next = tap(&other, &bench.app_code("phone-01"));
+            assert_eq!(other.redeem(&next).await, "booked");
+            books(&bench, 2);
+        })
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_record_is_booked_once_however_often_it_comes() {
     both(|bench| {
@@ -640,7 +740,7 @@ async fn card_lists_wait_for_the_notice_and_hold_no_names() {
             assert_eq!(till.deliver(&[ack]).await.unwrap()[0].outcome, Outcome::Booked { booking: None });
             till.fetch().await;
             let list = till.card_list.clone().unwrap();
-            assert_eq!(list.entries.len(), 36);
+            assert_eq!(list.entries.len(), 38);
             let text = format!("{list:?}");
             assert!(!text.contains("child-0") && !text.contains("sgb"));
 

@@ -405,6 +405,41 @@ fn a_number_tells_nothing_about_its_card() {
     }
 }
 
+/// Level 3: like 4 where the account's answer is waited for, else like 2 (card-application, 3). The number beside the
+/// message is nobody's proof, so it tells as little about its card as a typed one.
+#[test]
+fn a_message_for_the_account_counts_as_level_two_until_it_answers() {
+    let sun = |least: Level, wait: u32| {
+        case().with(move |c| {
+            c.identified = Identified { level: Level::SYMMETRIC, ..claims::chip(1) };
+            c.lunch().online_wait_ms = wait;
+            c.lunch().routes.get_mut(&Route::Chip).unwrap().min_level = least;
+        })
+    };
+    let noon = claims::NOON;
+    let beside = |own: OwnRecord, wait| sun(Level::SIGNED, wait).with(move |c| c.standing.own = vec![own]);
+    let answered = |level| OwnRecord { settled: true, ..own(9, level, noon) };
+    check(vec![
+        ("level 4 is asked, nobody waits", "level_too_low", sun(Level::PROVEN, 0)),
+        ("level 4 is asked", "level_too_low", sun(Level::PROVEN, 800)),
+        ("level 3 is asked, nobody waits", "level_too_low", sun(Level::SYMMETRIC, 0)),
+        ("level 3 is asked", "grant card_list", sun(Level::SYMMETRIC, 800)),
+        ("level 2 is asked, nobody waits", "grant card_list", sun(Level::SIGNED, 0)),
+        ("a printed code before it, nobody waits", "already_today", beside(own(9, Level::SIGNED, noon), 0)),
+        ("a printed code before it", "grant card_list", beside(own(9, Level::SIGNED, noon), 800)),
+        ("an unanswered message before it", "already_today", beside(own(9, Level::SYMMETRIC, noon), 0)),
+        ("an unanswered message before one that waits", "grant card_list", beside(own(9, Level::SYMMETRIC, noon), 800)),
+        ("an answered message before it", "already_today", beside(answered(Level::SYMMETRIC), 800)),
+    ]);
+    for change in [
+        (|c: &mut Case| c.state(CardState::Locked)) as fn(&mut Case),
+        |c| c.entitlement().available = Some(0),
+        |c| c.standing.entry = None,
+    ] {
+        assert_eq!(sun(Level::SIGNED, 0).with(change).decide(), Decision::Refuse(Refusal::NotEntitled));
+    }
+}
+
 #[test]
 fn a_number_of_two_districts_is_the_card_the_list_knows() {
     let both = case().with(|c| {
@@ -622,8 +657,9 @@ proptest! {
         let offer = case.lunch().clone();
         let limits = case.limits().clone();
         let rule = &offer.routes[&draft.route];
-        let level = case.identified.level;
-        let strong: Vec<&OwnRecord> = case.standing.own.iter().filter(|r| r.level >= level.get()).collect();
+        // Nobody waits for an answer in any of these offers.
+        let level = case.identified.level.unanswered();
+        let strong: Vec<&OwnRecord> = case.standing.own.iter().filter(|r| r.weight() >= level).collect();
         prop_assert!(offer.released && case.standing.waiting < limits.waiting_hard);
         prop_assert!(draft.service_date <= case.at.today && draft.service_date >= date("2026-03-01"));
         prop_assert_ne!(draft.service_date, date("2026-03-03"));
@@ -666,7 +702,7 @@ proptest! {
     fn stronger_evidence_is_never_refused_because_of_weaker(case in any_case(), weaker in any_own()) {
         let granted = matches!(case.decide(), Decision::Grant(_));
         let after = case.clone().with(|c| c.standing.own.push(weaker.clone()));
-        if granted && weaker.level < case.identified.level.get() {
+        if granted && weaker.weight() < case.identified.level.unanswered() {
             prop_assert!(matches!(after.decide(), Decision::Grant(_)));
         }
     }

@@ -165,6 +165,7 @@ impl Case<'_> {
         let (proven, at) = self.prove(&sealed)?;
         found.level = Some(proven.level);
         found.card = self.intake.tx.card_of_identity(&proven.identity)?;
+        self.on_its_card(&proven, found.card.as_ref())?;
         self.use_once(&proven)?;
         if reversed {
             return Err(Stop::Rejected(Reason::Reversed));
@@ -195,19 +196,36 @@ impl Case<'_> {
         {
             at = at.max(beacon.issued_at);
         }
-        let proven = judge::examine(self.part, self.claim, sealed, &self.intake.trust, at).map_err(Stop::Rejected)?;
+        let (trust, sun) = (&self.intake.trust, &self.intake.account.secrets.sun);
+        let proven = judge::examine(self.part, self.claim, sealed, trust, sun, at).map_err(Stop::Rejected)?;
         Ok((proven, at))
+    }
+
+    /// The number beside a chip's message is not signed: a chip speaks for the card it is on and for no other. The
+    /// same answer as for a wrong message, so that numbers cannot be looked up with a chip of one's own.
+    fn on_its_card(&self, proven: &Proven, card: Option<&Card>) -> Result<(), Stop> {
+        let Some(chip) = proven.chip else { return Ok(()) };
+        let on_card = card.map(|card| self.intake.tx.chip_on(card.id)).transpose()?.flatten();
+        if on_card == Some(chip) { Ok(()) } else { Err(Stop::Rejected(Reason::EvidenceInvalid)) }
     }
 
     /// Moved, copied and repeated evidence ends here.
     fn use_once(&self, proven: &Proven) -> Result<(), Stop> {
         let Some((credential, counter)) = proven.once else { return Ok(()) };
         let (tx, at) = (self.intake.tx, self.part.tapped_at);
-        if tx.use_counter(&credential, counter, self.part.id, at)? {
-            return Ok(());
+        if !tx.use_counter(&credential, counter, self.part.id, at)? {
+            let code = self.claim.route == Route::Code;
+            return Err(Stop::Rejected(if code { Reason::CodeReplayed } else { Reason::EvidenceReused }));
         }
-        let code = self.claim.route == Route::Code;
-        Err(Stop::Rejected(if code { Reason::CodeReplayed } else { Reason::EvidenceReused }))
+        // No booking and no beacon is in a chip's message, so a kept one would be as good as new: its counter must
+        // rise. One that was overtaken by a later tap may come from a terminal without network; one that was tapped
+        // after its successor was kept.
+        let overtaken = if proven.chip.is_some() { tx.overtaken(&credential, counter)? } else { None };
+        match overtaken {
+            Some(successor) if successor < at => Err(Stop::Rejected(Reason::EvidenceReused)),
+            Some(_) => Err(Stop::Disputed(Reason::CounterInversion)),
+            None => Ok(()),
+        }
     }
 
     fn in_standing(&self, at: Timestamp) -> Result<(), Stop> {

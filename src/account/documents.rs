@@ -85,7 +85,10 @@ impl Account {
             DocumentName::Descriptor => (Content::Descriptor(self.descriptor(tx)?), days(30)),
             DocumentName::TrustList => (Content::TrustList(self.trust_list(tx)?), days(30)),
             DocumentName::DenyList => (Content::DenyList(self.deny_list(tx)?), days(7)),
-            _ => (Content::Profiles(ProfileBundle { seq: 0, exp: Timestamp::MIN, texts: Vec::new() }), days(90)),
+            _ => {
+                let texts = tx.profiles()?;
+                (Content::Profiles(ProfileBundle { seq: 0, exp: Timestamp::MIN, texts }), days(90))
+            }
         };
         let everybody = matches!(name, DocumentName::TrustList | DocumentName::DenyList);
         let aud = if everybody { Audience::Everybody } else { Audience::Account(self.id.clone()) };

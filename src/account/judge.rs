@@ -1,13 +1,16 @@
 //! What a claim is worth, without the ledger: believes evidence, not claims (protocol, 5). Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 
+use super::sun::SunKeys;
 use crate::{
     card::{BookingContext, Trust, credential::Kind, evidence},
     domain::{
         amount::Cents,
         claim::Refusal,
-        ids::{Digest, Identity, IdentityKind},
+        ids::{Digest, DistrictId, Identity, IdentityKind},
         offer::{Catalogue, Offer, OnFault},
         reading::{Evidence, Level, Route},
         record::{BasisKind, ServicePhase},
@@ -32,10 +35,13 @@ pub struct Proven {
     pub once: Option<(Digest, u32)>,
     /// The issuer is known by the card's own chain alone.
     pub chain_only: bool,
+    /// The NTAG 424 chip whose message it was: it must be the one on the card that the identity names, and its counter
+    /// only rises.
+    pub chip: Option<[u8; 7]>,
 }
 
-/// Verifies the evidence over a booking that is rebuilt from the record's own fields. `at` is the instant for which
-/// credentials must be valid.
+/// Verifies the evidence over a booking that is rebuilt from the record's own fields. `sun` are the keys of the
+/// districts' NTAG 424 chips, `at` is the instant for which credentials must be valid.
 ///
 /// # Errors
 /// [`Reason::EvidenceInvalid`], whatever is wrong with it: the evidence of an honest terminal verified there already.
@@ -44,12 +50,13 @@ pub fn examine(
     claim: &Claim,
     sealed: &SealedPart,
     trust: &Trust,
+    sun: &BTreeMap<DistrictId, SunKeys>,
     at: Timestamp,
 ) -> Result<Proven, Reason> {
     let invalid = |_| Reason::EvidenceInvalid;
     let said = &sealed.identity;
     let mut proven =
-        Proven { identity: said.clone(), level: Level::TYPED, beacon: None, once: None, chain_only: false };
+        Proven { identity: said.clone(), level: Level::TYPED, beacon: None, once: None, chain_only: false, chip: None };
     match (&sealed.evidence, claim.route) {
         (Evidence::Bik1(shown), Route::Chip | Route::Phone) => {
             let context = BookingContext {
@@ -95,6 +102,16 @@ pub fn examine(
             proven.level = Level::SIGNED;
         }
         (Evidence::None, Route::Code) if said.kind == IdentityKind::Number => proven.level = Level::SEEN,
+        // The message is not bound to the booking: it proves that this chip was read since its last message.
+        (Evidence::Sun { picc_data, cmac }, Route::Chip) if said.kind == IdentityKind::Number => {
+            let message = picc_data.as_slice().try_into().ok().zip(cmac.as_slice().try_into().ok());
+            let (picc_data, cmac) = message.ok_or(Reason::EvidenceInvalid)?;
+            let keys = sun.get(&said.district).ok_or(Reason::EvidenceInvalid)?;
+            let picc = keys.verify(&said.district, picc_data, cmac).map_err(|_| Reason::EvidenceInvalid)?;
+            proven.level = Level::SYMMETRIC;
+            proven.once = Some((sha256(&[said.district.as_str().as_bytes(), &picc.uid].concat()), picc.counter));
+            proven.chip = Some(picc.uid);
+        }
         // An unsigned chip may hold a printed number instead of being known by its UID.
         (Evidence::None, Route::Uid) if matches!(said.kind, IdentityKind::Uid | IdentityKind::Number) => {
             proven.level = Level::SEEN;
@@ -104,7 +121,7 @@ pub fn examine(
             proven.level = claim.level.min(Level::SEEN);
         }
         (Evidence::None, Route::List) => {}
-        // A chip or phone that proved nothing, and messages this account has no keys for.
+        // A chip or phone that proved nothing.
         _ => return Err(Reason::EvidenceInvalid),
     }
     // A level that was raised shows that the record lies; a list is picked by hand, whatever it is called.

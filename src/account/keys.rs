@@ -15,6 +15,7 @@ use data_encoding::BASE64;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::sun::SunKeys;
 use crate::{
     domain::{documents::DocumentName, ids::DistrictId},
     protocol::{
@@ -74,6 +75,8 @@ pub struct Secrets {
     pub issuers: BTreeMap<DistrictId, SigningKey>,
     /// Makes pseudonyms of children.
     pub pseudonym: Zeroizing<[u8; 32]>,
+    /// Checks the messages of NTAG 424 chips, per district.
+    pub sun: BTreeMap<DistrictId, SunKeys>,
 }
 
 impl Secrets {
@@ -88,7 +91,9 @@ impl Secrets {
             let name = format!("issuer-{}", district.as_str().replace(':', "-"));
             Ok((district.clone(), folder.signing_key(&name)?))
         });
+        let sun = districts.iter().map(|district| Ok((district.clone(), folder.sun_keys(district)?)));
         Ok(Self {
+            sun: sun.collect::<Result<_, KeyFileError>>()?,
             root: folder.signing_key("root")?,
             server_ca: folder.signing_key("server-ca")?,
             terminal_ca: folder.signing_key("terminal-ca")?,
@@ -164,6 +169,12 @@ impl KeyFolder {
         OpeningKey::from_bytes(&scalar).map_err(|_| KeyFileError::Malformed(self.0.join(format!("{name}.key"))))
     }
 
+    fn sun_keys(&self, district: &DistrictId) -> Result<SunKeys, KeyFileError> {
+        let both = self.secret(&format!("sun-{}", district.as_str().replace(':', "-")), || Zeroizing::new(random()))?;
+        let half = |at: usize| Zeroizing::new(std::array::from_fn(|n| both[at + n]));
+        Ok(SunKeys { meta: half(0), master: half(16) })
+    }
+
     /// 32 raw bytes.
     fn secret(
         &self,
@@ -225,7 +236,7 @@ mod tests {
             assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
             count += 1;
         }
-        assert_eq!(count, 15);
+        assert_eq!(count, 16);
     }
 
     #[test]

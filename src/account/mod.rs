@@ -1,7 +1,7 @@
 //! Level 3: the reference central account, `teilhabe-konto`: what a municipality runs for a pilot, and what tests its own
 //! account against the same protocol.
 //!
-//! Order inside: `ledger`, `keys` → `store`, `certificates` → `documents`, `admission`, `judge` → `claims` → `intake` →
+//! Order inside: `ledger`, `sun`, `keys` → `store`, `certificates` → `documents`, `admission`, `judge` → `claims` → `intake` →
 //! `api` → `server`; `office` and `seed` are what people do to it.
 
 pub mod admission;
@@ -19,6 +19,7 @@ mod schema;
 pub mod seed;
 pub mod server;
 pub mod store;
+pub mod sun;
 
 use std::{
     path::{Path, PathBuf},

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         amount::Cents,
         documents::DocumentName,
-        ids::{Identity, OfferId, ProviderId, SiteId, Tag, TerminalId},
+        ids::{DistrictId, Identity, OfferId, ProviderId, SiteId, Tag, TerminalId},
         standing::CardState,
     },
     protocol::problem::Problem,
@@ -32,6 +32,16 @@ pub struct CardOrder {
     pub tag: Tag,
     /// What it shows.
     pub identity: Identity,
+    /// UID of its NTAG 424, if it has one.
+    pub chip: Option<[u8; 7]>,
+}
+
+/// What a personalisation station writes onto an NTAG 424.
+pub struct ChipKeys {
+    /// `SDMMetaReadKey`.
+    pub meta: Zeroizing<[u8; 16]>,
+    /// `SDMFileReadKey` of this chip.
+    pub file: Zeroizing<[u8; 16]>,
 }
 
 fn unknown(what: &str) -> AccountError {
@@ -117,12 +127,26 @@ impl Account {
                 state: if child.is_some() { CardState::Active } else { CardState::Neutral },
                 tag: order.tag.clone(),
                 identities: vec![order.identity.clone()],
+                chip: order.chip,
             };
             let number = tx.add_card(&card)?.ok_or_else(|| taken("card"))?;
             for (site, ..) in tx.sites()? {
                 tx.release_card(&site, number)?;
             }
             Ok(())
+        })
+    }
+
+    /// The keys of the NTAG 424 on a card.
+    ///
+    /// # Errors
+    /// [`AccountError`]: no such card, or it has none.
+    pub fn chip_keys(&self, district: &DistrictId, name: &str) -> Result<ChipKeys, AccountError> {
+        let keys = self.secrets.sun.get(district).ok_or_else(|| unknown("district"))?;
+        self.write(|tx| {
+            let card = tx.card(name)?.ok_or_else(|| unknown("card"))?;
+            let uid = tx.chip_on(card.id)?.ok_or_else(|| unknown("chip"))?;
+            Ok(ChipKeys { meta: keys.meta.clone(), file: Zeroizing::new(keys.of_chip(district, &uid)) })
         })
     }
 
@@ -149,6 +173,7 @@ impl Account {
                 state: CardState::Active,
                 tag: order.tag.clone(),
                 identities: vec![order.identity.clone()],
+                chip: order.chip,
             };
             let number = tx.add_card(&card)?.ok_or_else(|| taken("card"))?;
             for (site, ..) in tx.sites()? {
@@ -195,6 +220,19 @@ impl Account {
             known.ok_or_else(|| unknown("offer"))?.released = released;
             self.publish_catalogue(tx, site, catalogue, now)?;
             Ok(())
+        })
+    }
+
+    /// Gives terminals a profile of a reader or card, or takes it back; a new document says so. Whether it is right is for
+    /// the caller to check.
+    ///
+    /// # Errors
+    /// [`AccountError`]: there is none to take back.
+    pub fn set_profile(&self, id: &str, text: Option<&str>) -> Result<u64, AccountError> {
+        let now = self.now();
+        self.write(|tx| {
+            found(tx.set_profile(id, text)?, "profile")?;
+            Ok(self.common(tx, DocumentName::Profiles, now)?.seq)
         })
     }
 

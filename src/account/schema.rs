@@ -4,8 +4,9 @@ use rusqlite::Connection;
 
 use super::store::StoreError;
 
-/// Version this program writes; a newer file is refused, an older one is brought forward.
-const VERSION: i32 = 1;
+/// What each version adds to the one before, the first beginning with nothing. A file of a newer version is refused, one
+/// of an older version is brought forward.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Opens, sets and reads back what durability rests on, and creates the tables once.
 pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
@@ -17,21 +18,47 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
     if !mode.eq_ignore_ascii_case("wal") || synchronous != 2 {
         return Err(StoreError::Durability);
     }
-    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match version {
-        VERSION => Ok(()),
-        0 => {
-            // Two programs may start on an empty folder at once; the second finds the work done.
-            let transaction =
-                rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
-            let found: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-            if found == 0 {
-                transaction.execute_batch(include_str!("schema.sql"))?;
-                transaction.pragma_update(None, "user_version", VERSION)?;
+    if version(connection)? == STEPS.len() {
+        return Ok(());
+    }
+    // Two programs may start on one folder at once; the second finds the work done.
+    let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+    for step in &STEPS[version(&transaction)?..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", newest())?;
+    Ok(transaction.commit()?)
+}
+
+/// The version this program writes.
+fn newest() -> i32 {
+    i32::try_from(STEPS.len()).expect("a handful of steps")
+}
+
+/// How many steps the file has taken.
+fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let found: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    usize::try_from(found).ok().filter(|taken| *taken <= STEPS.len()).ok_or(StoreError::Version(found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_older_file_is_brought_forward_and_a_newer_one_is_refused() {
+        for taken in 0..=STEPS.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let connection = Connection::open(folder.path().join("account.sqlite")).unwrap();
+            for step in &STEPS[..taken] {
+                connection.execute_batch(step).unwrap();
             }
-            transaction.commit()?;
-            Ok(())
+            connection.pragma_update(None, "user_version", i32::try_from(taken).unwrap()).unwrap();
+            prepare(&connection).unwrap();
+            assert_eq!(version(&connection).unwrap(), STEPS.len());
+            connection.prepare("SELECT uid FROM chip WHERE card = 1").unwrap();
+            connection.pragma_update(None, "user_version", newest() + 1).unwrap();
+            assert!(matches!(prepare(&connection), Err(StoreError::Version(_))), "{taken}");
         }
-        other => Err(StoreError::Version(other)),
     }
 }

@@ -21,6 +21,7 @@ use super::{
     keys::{pem, random},
     ledger::Posting,
     store::{Founded, NewCard, Purse, Store, StoreError, Tx},
+    sun::SunKeys,
 };
 use crate::{
     domain::{
@@ -116,9 +117,18 @@ struct DemoCard {
     number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     uid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sun: Option<DemoSun>,
     child: String,
     state: String,
     offers: Vec<String>,
+}
+
+/// What is on the NTAG 424 of a demonstration card: 16 bytes each, hexadecimal.
+#[derive(Clone, Serialize, Deserialize)]
+struct DemoSun {
+    meta_key: String,
+    file_key: String,
 }
 
 /// What a card of the demonstration is for.
@@ -176,7 +186,7 @@ fn make(folder: &Path, store: Store, host: &str, clock: WallClock) -> Result<Acc
         }
         let mut cards = Vec::new();
         for (index, plan) in plans().into_iter().enumerate() {
-            cards.push(add(tx, &plan, index, &district, today, now)?);
+            cards.push(add(tx, &account.secrets.sun[&district], &plan, index, &district, today, now)?);
         }
         let activations = account.mint_all(tx, host)?;
         account.tell(folder, host, activations, cards)
@@ -264,11 +274,15 @@ fn plans() -> Vec<Plan> {
     plans.push(plan("expired-01".into(), "chip", child(32), CardState::Active, "expired"));
     plans.push(plan("used-up-01".into(), "chip", child(33), CardState::Active, "used_up"));
     plans.push(plan("last-meal-01".into(), "chip", child(34), CardState::Active, "last_meal"));
+    for n in 1..=2 {
+        plans.push(plan(format!("sun-{n:02}"), "sun", child(24 + n), CardState::Active, "active"));
+    }
     plans
 }
 
 fn add(
     tx: &Tx<'_>,
+    sun: &SunKeys,
     plan: &Plan,
     index: usize,
     district: &DistrictId,
@@ -282,15 +296,26 @@ fn add(
         cti: None,
         number: None,
         uid: None,
+        sun: None,
         // A neutral card is some pupil's; the account knows no more.
         child: plan.child.clone().unwrap_or_else(|| "none".to_owned()),
         state: plan.shown.to_owned(),
         offers: Vec::new(),
     };
+    let mut chip = None;
     let (kind, bytes) = match plan.kind {
-        "number" => {
+        "number" | "sun" => {
             let digits = format!("9900{:08}", 10_001 * (index + 1));
             shown.number = Some(digits.clone());
+            if plan.kind == "sun" {
+                // ISO/IEC 14443-3: 04 is a manufacturer's code.
+                let [_, rest @ ..]: [u8; 7] = random();
+                let uid = std::array::from_fn(|n| if n == 0 { 0x04 } else { rest[n - 1] });
+                let [meta_key, file_key] = [*sun.meta, sun.of_chip(district, &uid)].map(|key| HEXLOWER.encode(&key));
+                shown.uid = Some(HEXLOWER.encode(&uid));
+                shown.sun = Some(DemoSun { meta_key, file_key });
+                chip = Some(uid);
+            }
             (IdentityKind::Number, digits.into_bytes())
         }
         "uid" => {
@@ -309,11 +334,12 @@ fn add(
     let child = plan.child.as_ref().map(|name| child(tx, name, plan.shown, index, today, now)).transpose()?;
     let card = NewCard {
         name: plan.name.clone(),
-        kind: plan.kind.to_owned(),
+        kind: if plan.kind == "sun" { "chip" } else { plan.kind }.to_owned(),
         child,
         state: plan.state,
         tag: Tag::new(&format!("{:04}", 1001 + index)).expect("four digits"),
         identities: vec![Identity { district: district.clone(), kind, bytes }],
+        chip,
     };
     let number = tx.add_card(&card)?.ok_or(StoreError::Damaged("card"))?;
     for (site, ..) in SITES {
@@ -382,15 +408,26 @@ fn offers(today: Date) -> Vec<Offer> {
         provider_bears_dispute: false,
         released: true,
     };
+    // A chip that only the account can check is served where its answer is waited for, or where level 2 is enough.
+    let chips = |level: u8| {
+        let mut routes = BTreeMap::from(routes.clone());
+        routes.insert(Route::Chip, rule(level));
+        routes
+    };
     let strict = BTreeMap::from([(Route::Chip, rule(4)), (Route::Number, rule(2)), (Route::Code, rule(2))]);
     vec![
         offer("lunch", "Mittagessen", "Lunch"),
         Offer {
             online_wait_ms: 3000,
             offline: OfflineRule::Refuse,
+            routes: chips(3),
             ..offer("lunch-confirmed", "Mittagessen mit Rückfrage", "Lunch, confirmed")
         },
-        Offer { online_wait_ms: 1500, ..offer("lunch-asked", "Mittagessen, kurz gefragt", "Lunch, asked first") },
+        Offer {
+            online_wait_ms: 1500,
+            routes: chips(3),
+            ..offer("lunch-asked", "Mittagessen, kurz gefragt", "Lunch, asked first")
+        },
         Offer {
             on_fault: OnFault::Serve,
             routes: strict,
@@ -402,6 +439,7 @@ fn offers(today: Date) -> Vec<Offer> {
         },
         Offer {
             max_per_day: None,
+            routes: chips(2),
             ..offer("lunch-open", "Mittagessen ohne Tagesgrenze", "Lunch without a daily limit")
         },
     ]

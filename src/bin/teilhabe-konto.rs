@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use jiff::{SignedDuration, civil::Date};
 use serde_json::{Value, json};
 use teilhabe_terminal::{
@@ -27,6 +27,7 @@ use teilhabe_terminal::{
         ids::{DistrictId, Identity, IdentityKind, OfferId, ProviderId, SiteId, Tag, TerminalId},
     },
     ports::Clock,
+    profile::{Layer, Profile, ProfileText, load},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -135,6 +136,11 @@ enum Verb {
         #[command(subcommand)]
         verb: TerminalsVerb,
     },
+    /// Profiles of readers and cards that terminals are given beside those of their program.
+    Profile {
+        #[command(subcommand)]
+        verb: ProfileVerb,
+    },
     /// Trust and deny list.
     Trust {
         #[command(subcommand)]
@@ -228,13 +234,16 @@ struct CardArgs {
     /// Unique name.
     #[arg(long)]
     name: String,
-    #[arg(long, value_parser = ["chip", "phone", "printed", "number", "uid"])]
+    #[arg(long, value_parser = ["chip", "phone", "printed", "number", "uid", "sun"])]
     kind: String,
     #[arg(long)]
     district: String,
-    /// `cti` or UID in hexadecimal, or the number without its check digits.
+    /// `cti` or UID in hexadecimal, or the number without its check digits; of a `sun` card its number.
     #[arg(long)]
     identity: String,
+    /// UID of the NTAG 424 of a `sun` card, 14 hexadecimal digits.
+    #[arg(long, required_if_eq("kind", "sun"))]
+    chip: Option<String>,
     /// Last four printed characters.
     #[arg(long)]
     tag: String,
@@ -257,6 +266,15 @@ enum CardVerb {
         office: Office,
         #[arg(long)]
         name: String,
+    },
+    /// The keys to write onto the NTAG 424 of a card; for the personalisation station alone.
+    ChipKeys {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        district: String,
     },
     /// Replaces a card by a new one of the same child.
     Replace {
@@ -314,6 +332,25 @@ enum BookingsVerb {
         terminal: Option<String>,
         #[arg(long)]
         child: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ProfileVerb {
+    /// Checks a profile and gives it to all terminals, in the place of one with its id.
+    Publish {
+        #[command(flatten)]
+        office: Office,
+        /// The profile's file, `<id>.toml`.
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Takes a profile back; what it replaced counts again.
+    Withdraw {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
     },
 }
 
@@ -459,6 +496,7 @@ fn admin(verb: Verb) -> anyhow::Result<()> {
             }
         }
         Verb::Terminals { verb: TerminalsVerb::List { office } } => terminals(&office)?,
+        Verb::Profile { verb } => profile(verb)?,
         Verb::Trust { verb: TrustVerb::Publish { office } } => {
             let [trust, deny] = open(&office.data)?.publish_trust()?;
             tell(&office, &format!("trust list {trust}, deny list {deny}"), &json!({ "trust": trust, "deny": deny }));
@@ -502,6 +540,12 @@ fn card(verb: CardVerb) -> anyhow::Result<()> {
             open(&office.data)?.lock_card(&name)?;
             office
         }
+        CardVerb::ChipKeys { office, name, district } => {
+            let keys = open(&office.data)?.chip_keys(&DistrictId::new(district)?, &name)?;
+            let [meta, file] = [keys.meta, keys.file].map(|key| HEXLOWER.encode(&*key));
+            tell(&office, &format!("meta {meta}\nfile {file}"), &json!({ "meta_key": meta, "file_key": file }));
+            return Ok(());
+        }
         CardVerb::Replace { office, old, card } => {
             open(&office.data)?.replace_card(&old, &order(card, None)?)?;
             office
@@ -513,7 +557,7 @@ fn card(verb: CardVerb) -> anyhow::Result<()> {
 
 fn order(card: CardArgs, child: Option<String>) -> anyhow::Result<CardOrder> {
     let (kind, bytes) = match card.kind.as_str() {
-        "number" => (IdentityKind::Number, card.identity.into_bytes()),
+        "number" | "sun" => (IdentityKind::Number, card.identity.into_bytes()),
         "uid" => (IdentityKind::Uid, card.identity.to_ascii_uppercase().into_bytes()),
         _ => {
             let cti = HEXLOWER_PERMISSIVE.decode(card.identity.as_bytes()).context("the cti is not hexadecimal")?;
@@ -525,7 +569,30 @@ fn order(card: CardArgs, child: Option<String>) -> anyhow::Result<CardOrder> {
     };
     let tag = Tag::new(&card.tag).ok_or_else(|| anyhow!("a tag has four letters or digits"))?;
     let identity = Identity { district: DistrictId::new(card.district)?, kind, bytes };
-    Ok(CardOrder { name: card.name, kind: card.kind, child, tag, identity })
+    let chip = |hex: String| HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok();
+    let chip = card.chip.map(|hex| chip(hex).context("the UID of an NTAG 424 has seven bytes")).transpose()?;
+    // A card with an NTAG 424 takes the same route as any other chip.
+    let kind = if card.kind == "sun" { "chip".to_owned() } else { card.kind };
+    Ok(CardOrder { name: card.name, kind, child, tag, identity, chip })
+}
+
+fn profile(verb: ProfileVerb) -> anyhow::Result<()> {
+    let (office, id, text) = match verb {
+        ProfileVerb::Publish { office, file } => {
+            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let id = match load(&ProfileText::from_file(name, text.as_bytes().to_vec()), Layer::Update) {
+                Ok(Profile::Reader(profile)) => profile.id,
+                Ok(Profile::Card(profile)) => profile.id,
+                Err(fault) => bail!("{fault}"),
+            };
+            (office, id.to_string(), Some(text))
+        }
+        ProfileVerb::Withdraw { office, id } => (office, id, None),
+    };
+    let seq = open(&office.data)?.set_profile(&id, text.as_deref())?;
+    tell(&office, &format!("profiles {seq}"), &json!({ "profiles": seq }));
+    Ok(())
 }
 
 fn terminals(office: &Office) -> anyhow::Result<()> {

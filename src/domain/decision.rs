@@ -7,7 +7,7 @@ use super::{
     ids::{AccountId, CardRef, Identity, OfferId, OperatorId, RecordId, Tag, TapId},
     offer::{Catalogue, Offer, OnFault, RouteRule, SuspectClock, UnknownCard},
     policy::{self, Claimed},
-    reading::{Identified, Route},
+    reading::{Identified, Level, Route},
     record::{Basis, BasisKind, Draft},
     standing::{CardEntry, CardState, OwnRecord, Standing},
     time::At,
@@ -98,10 +98,17 @@ impl Question<'_> {
             return Err(Refusal::ClockSuspect);
         }
         let rule = offer.routes.get(&self.identified.route).ok_or(Refusal::RouteNotAllowed)?;
-        if self.identified.level < rule.min_level && !self.serves_at_fault(offer) {
+        if self.level(offer) < rule.min_level && !self.serves_at_fault(offer) {
             return Err(Refusal::LevelTooLow);
         }
         Ok(rule)
+    }
+
+    /// What the reading is worth to this offer: where nobody waits for the account's answer, what only the account can
+    /// check counts as unanswered.
+    fn level(&self, offer: &Offer) -> Level {
+        let level = self.identified.level;
+        if offer.online_wait_ms > 0 { level } else { level.unanswered() }
     }
 
     fn judge(&self, catalogue: &Catalogue, offer: &Offer) -> Result<Decision, Refusal> {
@@ -192,7 +199,7 @@ impl Question<'_> {
             }
         };
         // Only a waived level passes `may_open` below the minimum.
-        Ok(if self.identified.level < rule.min_level { BasisKind::Fault } else { ground })
+        Ok(if self.level(offer) < rule.min_level { BasisKind::Fault } else { ground })
     }
 
     /// Once a day, so often a month, each month of a fee once; by child, across replaced cards.
@@ -256,7 +263,7 @@ impl Question<'_> {
         if basis == BasisKind::Fault && rule.fault_cap.is_some_and(|cap| self.standing.fault_today >= cap) {
             return Err(Refusal::LimitReached);
         }
-        let unsettled = policy::weighing(&self.standing.own, self.identified.level).filter(|r| !r.settled);
+        let unsettled = policy::weighing(&self.standing.own, self.level(offer)).filter(|r| !r.settled);
         let with = |open: Cents| open.checked_add(amount);
         let below = |open: Cents, cap: Cents| with(open).is_some_and(|sum| sum <= cap);
         let card = policy::sum(unsettled.map(|r| &r.amount));
@@ -278,7 +285,6 @@ impl Question<'_> {
 
     /// On routes that anybody can guess along, everything about a card has one answer (product, 4.8).
     fn uniform(&self, refusal: Refusal) -> Refusal {
-        let guessable = matches!(self.identified.route, Route::Number | Route::Uid);
         let about_the_card = matches!(
             refusal,
             Refusal::CardUnknown
@@ -288,11 +294,11 @@ impl Question<'_> {
                 | Refusal::UsedUp
                 | Refusal::NotEntitled
         );
-        if guessable && about_the_card { Refusal::NotEntitled } else { refusal }
+        if self.identified.is_guessable() && about_the_card { Refusal::NotEntitled } else { refusal }
     }
 
     fn own<'s>(&'s self, offer: &'s Offer) -> impl Iterator<Item = &'s OwnRecord> {
-        policy::weighing(&self.standing.own, self.identified.level).filter(move |r| r.offer == offer.id)
+        policy::weighing(&self.standing.own, self.level(offer)).filter(move |r| r.offer == offer.id)
     }
 
     fn entry(&self) -> Option<&CardEntry> {

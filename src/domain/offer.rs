@@ -171,6 +171,16 @@ pub struct Catalogue {
     pub retention_days: u16,
 }
 
+impl Offer {
+    /// The level a reading has while the account has not spoken is what this offer asks of its route. What was waived or
+    /// proven stays as it was decided.
+    #[must_use]
+    pub fn is_enough_unanswered(&self, route: Route, level: Level) -> bool {
+        let unanswered = level.unanswered();
+        unanswered == level || self.routes.get(&route).is_some_and(|rule| rule.min_level <= unanswered)
+    }
+}
+
 impl Catalogue {
     /// The offer of that id.
     #[must_use]

@@ -168,7 +168,7 @@ pub fn is_start(quantity: &Quantity) -> bool {
 /// The own redemptions that bear on a claim of this level: evidence that is weaker than the one at hand never stands in
 /// its way, the office looks at it first (product, 4.6).
 pub fn weighing(own: &[OwnRecord], level: Level) -> impl Iterator<Item = &OwnRecord> {
-    own.iter().filter(move |record| record.level >= level.get() && !is_start(&record.quantity))
+    own.iter().filter(move |record| record.weight() >= level && !is_start(&record.quantity))
 }
 
 /// Units an entitlement is counted in: cents of a free amount, minutes, months, else pieces.

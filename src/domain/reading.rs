@@ -32,6 +32,13 @@ impl Level {
     pub const fn get(self) -> u8 {
         self.0
     }
+
+    /// What it is worth until the account has answered: a chip that only the account can check proves no more than
+    /// something the issuer signed and anybody may have copied (card-application, 3).
+    #[must_use]
+    pub const fn unanswered(self) -> Self {
+        if self.0 == Self::SYMMETRIC.0 { Self::SIGNED } else { self }
+    }
 }
 
 /// By which way the identity reached the terminal.
@@ -96,6 +103,13 @@ impl Identified {
     #[must_use]
     pub fn district(&self) -> &DistrictId {
         &self.identities[0].district
+    }
+
+    /// Anybody can make up such a reading to look cards up: numbers and UIDs, also beside a message that only the account
+    /// can check.
+    #[must_use]
+    pub fn is_guessable(&self) -> bool {
+        matches!(self.route, Route::Number | Route::Uid) || self.level == Level::SYMMETRIC
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     amount::{Cents, Percent, Quantity},
     ids::{CardRef, ChildId, OfferId, RecordId, Tag},
+    reading::Level,
 };
 
 /// State of a card in the list.
@@ -60,7 +61,7 @@ pub struct OwnRecord {
     /// When it was tapped.
     pub tapped_at: Timestamp,
     /// Its level, to tell weaker evidence from stronger.
-    pub level: u8,
+    pub level: Level,
     /// How much.
     pub quantity: Quantity,
     /// Cents.
@@ -69,6 +70,14 @@ pub struct OwnRecord {
     pub seq: u64,
     /// The account has answered.
     pub settled: bool,
+}
+
+impl OwnRecord {
+    /// How strong its evidence is, as far as anybody has checked it.
+    #[must_use]
+    pub const fn weight(&self) -> Level {
+        if self.settled { self.level } else { self.level.unanswered() }
+    }
 }
 
 /// What is known beyond the card.

@@ -15,7 +15,10 @@ use p256::{
     ecdsa::{DerSignature, SigningKey, signature::Signer},
 };
 
-use super::fault::Fault;
+use super::{
+    applet::{ATR_ISO_DEP, Applet, Ntag424, SunCard, SunFault},
+    fault::Fault,
+};
 use crate::ports::Entropy;
 
 const AID: [u8; 9] = *b"\xF0BIKARTE\x01";
@@ -65,7 +68,7 @@ pub enum Reply {
 type Witness = Box<dyn FnMut(&[u8]) + Send>;
 
 /// Called with the new counter before an answer that uses it leaves the card, as a chip writes before it signs.
-type Remember = Box<dyn FnMut(u32) -> io::Result<()> + Send>;
+pub(super) type Remember = Box<dyn FnMut(u32) -> io::Result<()> + Send>;
 
 /// One issued BIK1 application.
 struct Application {
@@ -80,6 +83,7 @@ struct Application {
 enum Chip {
     Bik1(Box<Application>),
     Storage { uid: Vec<u8> },
+    Applet(Box<dyn Applet>),
 }
 
 /// A card.
@@ -127,6 +131,33 @@ impl VirtualCard {
     #[must_use]
     pub fn storage(uid: &[u8], entropy: Arc<dyn Entropy>) -> Self {
         Self::new(Chip::Storage { uid: uid.to_vec() }, ATR_STORAGE.to_vec(), entropy)
+    }
+
+    /// An NTAG 424 DNA (AN12196); `counter` is that of its last message, `remember` hears every new one before it is used.
+    /// Of the faults, [`Fault::Copied`] shows the last message again, [`Fault::Replay`] the one before it, and
+    /// [`Fault::WrongSignature`] breaks the CMAC.
+    #[must_use]
+    pub fn sun(
+        card: SunCard,
+        counter: u32,
+        fault: Option<Fault>,
+        entropy: Arc<dyn Entropy>,
+        remember: impl FnMut(u32) -> io::Result<()> + Send + 'static,
+    ) -> Self {
+        let wrong = match fault {
+            Some(Fault::Copied) => Some(SunFault::Kept(0)),
+            Some(Fault::Replay) => Some(SunFault::Kept(1)),
+            Some(Fault::WrongSignature) => Some(SunFault::WrongCmac),
+            _ => None,
+        };
+        let tag = Ntag424::new(card, counter, wrong, Arc::clone(&entropy), Box::new(remember));
+        Self::running(Box::new(tag), &ATR_ISO_DEP, entropy)
+    }
+
+    /// A chip that runs anything at all.
+    #[must_use]
+    pub fn running(applet: Box<dyn Applet>, atr: &[u8], entropy: Arc<dyn Entropy>) -> Self {
+        Self::new(Chip::Applet(applet), atr.to_vec(), entropy)
     }
 
     fn new(chip: Chip, atr: Vec<u8>, entropy: Arc<dyn Entropy>) -> Self {
@@ -200,11 +231,12 @@ impl VirtualCard {
         self
     }
 
-    /// The counter of the last signature, 0 without one.
+    /// The counter of the last signature or message, 0 without one.
     #[must_use]
     pub fn counter(&self) -> u32 {
         match &self.chip {
             Chip::Bik1(application) => application.counter,
+            Chip::Applet(applet) => applet.counter(),
             Chip::Storage { .. } => 0,
         }
     }
@@ -214,7 +246,7 @@ impl VirtualCard {
     pub fn public_key(&self) -> Option<PublicKey> {
         match &self.chip {
             Chip::Bik1(application) => Some(application.key.public_key()),
-            Chip::Storage { .. } => None,
+            Chip::Storage { .. } | Chip::Applet(_) => None,
         }
     }
 
@@ -223,6 +255,9 @@ impl VirtualCard {
         self.commands = 0;
         self.selects = 0;
         self.deselect();
+        if let Chip::Applet(applet) = &mut self.chip {
+            applet.reset();
+        }
         if self.fault == Some(Fault::RandomUid) {
             let mut uid = vec![0x08; 4];
             self.entropy.fill(&mut uid[1..]);
@@ -256,6 +291,9 @@ impl VirtualCard {
             }
             Some(Fault::Slow(each)) => delay = each,
             _ => {}
+        }
+        if let Chip::Applet(applet) = &mut self.chip {
+            return applet.answer(command).map_or(Reply::Torn, |answer| Reply::Answer(answer, delay));
         }
         let answer = match self.execute(command) {
             Ok(data) => [data, status(SW_OK)].concat(),
@@ -332,7 +370,7 @@ impl VirtualCard {
         }
         match &mut self.chip {
             Chip::Bik1(application) => Ok(application),
-            Chip::Storage { .. } => Err(SW_NOT_FOUND),
+            Chip::Storage { .. } | Chip::Applet(_) => Err(SW_NOT_FOUND),
         }
     }
 

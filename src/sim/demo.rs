@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{
+    applet::SunCard,
     card::VirtualCard,
     fault::Fault,
     issue::{self, Lifetime},
@@ -71,9 +72,12 @@ pub struct DemoCard {
     /// Digits without check digits: number.
     #[serde(default)]
     pub number: Option<String>,
-    /// Hexadecimal: uid.
+    /// Hexadecimal: uid, sun.
     #[serde(default)]
     pub uid: Option<String>,
+    /// Keys: sun.
+    #[serde(default)]
+    pub sun: Option<DemoSun>,
     /// Name of the child for `--child`.
     pub child: String,
     /// What the account thinks of it.
@@ -81,6 +85,15 @@ pub struct DemoCard {
     /// What may be claimed with it.
     #[serde(default)]
     pub offers: Vec<String>,
+}
+
+/// Keys of an NTAG 424, hexadecimal.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DemoSun {
+    /// `SDMMetaReadKey`.
+    pub meta_key: String,
+    /// `SDMFileReadKey`.
+    pub file_key: String,
 }
 
 /// Kinds of cards.
@@ -97,6 +110,8 @@ pub enum CardKind {
     Number,
     /// A chip with a UID alone.
     Uid,
+    /// An NTAG 424 whose messages the account checks.
+    Sun,
 }
 
 impl CardKind {
@@ -109,6 +124,7 @@ impl CardKind {
             Self::Printed => "printed",
             Self::Number => "number",
             Self::Uid => "uid",
+            Self::Sun => "sun",
         }
     }
 }
@@ -194,6 +210,13 @@ impl Demo {
     }
 }
 
+/// What an NTAG 424 remembers on disk beside what was written onto it.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredSun {
+    kind: CardKind,
+    counter: u32,
+}
+
 /// A personalised card on disk: all a chip holds.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stored {
@@ -233,6 +256,7 @@ impl Wallet {
         let played = match card.kind {
             CardKind::Chip | CardKind::Phone => self.bik1(demo, card, fault, now)?,
             CardKind::Uid => VirtualCard::storage(&hex(card, card.uid.as_deref())?, Arc::clone(&self.entropy)),
+            CardKind::Sun => self.sun(card, fault)?,
             CardKind::Printed | CardKind::Number => {
                 return Err(wrong(card, "has no chip; `teilhabe-karte code` shows what is printed on it"));
             }
@@ -290,8 +314,29 @@ impl Wallet {
                 let life = Lifetime { issued: shown, expires: shown + CODE_LIFE };
                 Ok(super::code::one_time(&key, &credential, None, jti, life))
             }
-            CardKind::Chip | CardKind::Uid => Err(wrong(card, "has a chip and no code; present it")),
+            CardKind::Chip | CardKind::Uid | CardKind::Sun => Err(wrong(card, "has a chip and no code; present it")),
         }
+    }
+
+    fn sun(&self, card: &DemoCard, fault: Option<Fault>) -> Result<VirtualCard, DemoError> {
+        let uid = card.uid.as_deref();
+        let keys = card.sun.as_ref().ok_or_else(|| wrong(card, "its keys are missing"))?;
+        let key = |text: &str| hex(card, Some(text))?.try_into().map_err(|_| wrong(card, "its key is not 16 bytes"));
+        let number = card.number.as_deref().ok_or_else(|| wrong(card, "has no number"))?;
+        let written = SunCard {
+            uid: hex(card, uid)?.try_into().map_err(|_| wrong(card, "its UID is not 7 bytes"))?,
+            meta_key: key(&keys.meta_key)?,
+            file_key: key(&keys.file_key)?,
+            address: format!("karte.example.org/?n={number}"),
+        };
+        let path = self.folder.join(format!("sun-{}.json", uid.unwrap_or_default()));
+        let stored = match read_json::<StoredSun>(&path) {
+            Err(DemoError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => 0,
+            read => read?.counter,
+        };
+        let remember =
+            move |counter| write_json(&path, &StoredSun { kind: CardKind::Sun, counter }).map_err(io::Error::other);
+        Ok(VirtualCard::sun(written, stored, fault, Arc::clone(&self.entropy), remember))
     }
 
     fn bik1(&self, demo: &Demo, card: &DemoCard, fault: Option<Fault>, now: i64) -> Result<VirtualCard, DemoError> {

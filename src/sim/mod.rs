@@ -5,6 +5,7 @@
 //! Signing and parsing are written again here, with another curve library than the terminal's, so that an error of
 //! understanding in the `card` module does not cancel itself out.
 
+mod applet;
 mod card;
 mod clock;
 pub mod code;
@@ -14,6 +15,7 @@ pub mod issue;
 mod reader;
 mod vpcd;
 
+pub use applet::{ATR_ISO_DEP, Applet, SunCard};
 pub use card::{Reply, VirtualCard};
 pub use clock::ManualClock;
 pub use demo::{CardKind, Demo, DemoCard, DemoError, Wallet};

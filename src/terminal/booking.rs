@@ -113,12 +113,14 @@ impl Terminal {
     /// The wait is over without an answer: unknown, and the offer says what that means for the child.
     pub(super) fn answer_missing(&mut self, step: &mut Step) {
         let Some(Phase::Confirming(owed)) = self.leave_if(|p| matches!(p, Phase::Confirming(_))) else { return };
-        let rule = self.offer_of(&owed.draft.account, &owed.draft.offer).map_or(OfflineRule::Refuse, |o| o.offline);
-        let accept = match rule {
-            OfflineRule::Accept => true,
-            OfflineRule::AcceptBelow(cap) => owed.draft.amount <= cap,
-            OfflineRule::Refuse => false,
-        };
+        let offer = self.offer_of(&owed.draft.account, &owed.draft.offer);
+        let enough = offer.is_some_and(|offer| offer.is_enough_unanswered(owed.draft.route, owed.draft.level));
+        let accept = enough
+            && match offer.map_or(OfflineRule::Refuse, |offer| offer.offline) {
+                OfflineRule::Accept => true,
+                OfflineRule::AcceptBelow(cap) => owed.draft.amount <= cap,
+                OfflineRule::Refuse => false,
+            };
         if accept {
             let of = owed.draft.record;
             self.append(step, owed.draft.account.clone(), Fact::Served { of }, AsideOf::Served);

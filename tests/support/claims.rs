@@ -214,7 +214,7 @@ pub fn own(number: u128, level: Level, tapped_at: &str) -> OwnRecord {
         offer: offer_id("lunch"),
         service_date: date(TODAY),
         tapped_at: instant(tapped_at),
-        level: level.get(),
+        level,
         quantity: Quantity::Meal,
         amount: cents(430),
         seq: 11,

@@ -156,6 +156,12 @@ impl Machine {
         self.taps[&card.parse().unwrap()]
     }
 
+    /// The answer to the last question for a standing: the card is listed.
+    pub fn listed(&self) -> Input {
+        let (tap, _) = self.asked.as_ref().unwrap();
+        Input::StandingLoaded { tap: *tap, standing: Box::new(self.standing("entitled")) }
+    }
+
     fn standing(&self, what: &str) -> Standing {
         let Some((_, identified)) = &self.asked else { panic!("nobody asked for a standing") };
         let card = identified.identities[0].bytes[0];
@@ -224,6 +230,11 @@ impl Machine {
             ["identified-uid", card] => Input::CardIdentified {
                 tap: self.tap_of(card),
                 identified: Box::new(claims::by(Route::Uid, Level::SEEN, card.parse().unwrap())),
+            },
+            // An NTAG 424: its message is for the account to check.
+            ["identified-sun", card] => Input::CardIdentified {
+                tap: self.tap_of(card),
+                identified: Box::new(Identified { level: Level::SYMMETRIC, ..claims::chip(card.parse().unwrap()) }),
             },
             ["failed", card, code] => Input::CardFailed { tap: self.tap_of(card), failure: failure(code) },
             ["removed", card] => Input::CardRemoved { tap: self.tap_of(card) },

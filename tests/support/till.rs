@@ -25,6 +25,7 @@ use teilhabe_terminal::{
         certificates, seed,
         server::Server,
     },
+    adapters::system::SystemEntropy,
     card::{BookingContext, bik1, cose, key::key_id},
     cbor::Value,
     domain::{
@@ -46,6 +47,7 @@ use teilhabe_terminal::{
         record::{self, Claim, SealedPart, SignedClock, SignedFact, SignedPart},
         seal::SealingKey,
     },
+    sim::{self, Demo, SunCard},
 };
 use tokio::sync::watch;
 use tower::ServiceExt;
@@ -110,6 +112,19 @@ impl Bench {
 
     pub fn pass(&self, time: SignedDuration) {
         self.clock.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// What a scanner reads from the app on this phone now.
+    pub fn app_code(&self, phone: &str) -> Evidence {
+        let path = self.folder.path().join("demo.json");
+        let demo = Demo::read(&path).unwrap();
+        let wallet = sim::Wallet::beside(&path, Arc::new(SystemEntropy::default()));
+        let text = wallet.code(&demo, demo.card(phone).unwrap(), false, self.account.now().as_second()).unwrap();
+        let bytes = data_encoding::BASE32HEX_NOPAD.decode(text.strip_prefix("BIKD1").unwrap().as_bytes()).unwrap();
+        let token = Value::decode(&bytes).unwrap();
+        let [_, credential, proof] = token.as_array().unwrap() else { panic!("three parts") };
+        let bytes = |value: &Value| value.as_bytes().unwrap().to_vec();
+        Evidence::Bik1Code { credential: bytes(credential), proof: bytes(proof), challenge: None }
     }
 
     /// An unused activation code of a site.
@@ -375,8 +390,14 @@ impl Till {
                 let cti = data_encoding::HEXLOWER.decode(card["cti"].as_str().unwrap().as_bytes()).unwrap();
                 (Route::Chip, 4, IdentityKind::Cti, cti)
             }
+            "phone" => {
+                let cti = data_encoding::HEXLOWER.decode(card["cti"].as_str().unwrap().as_bytes()).unwrap();
+                (Route::Code, 2, IdentityKind::Cti, cti)
+            }
+            "sun" => (Route::Chip, 3, IdentityKind::Number, card["number"].as_str().unwrap().as_bytes().to_vec()),
             other => panic!("no {other} here"),
         };
+        let proves = card["kind"] == "chip";
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let claim = Claim {
             offer: OfferId::new(offer).unwrap(),
@@ -395,10 +416,25 @@ impl Till {
         let part = self.part(SignedFact::Redemption(claim));
         let identity = Identity { district, kind, bytes };
         let mut tap = Tap { part, sealed: SealedPart { identity, second_factor: None, evidence: Evidence::None } };
-        if route == Route::Chip {
+        if proves {
             self.prove(&mut tap);
         }
         tap
+    }
+
+    /// What the NTAG 424 of this card shows at its `counter`th reading.
+    pub fn message(&self, card: &str, counter: u32) -> Evidence {
+        let cards = self.demo["cards"].as_array().unwrap();
+        let card = cards.iter().find(|c| c["name"] == card).unwrap();
+        let bytes = |text: &Json| data_encoding::HEXLOWER.decode(text.as_str().unwrap().as_bytes()).unwrap();
+        let card = SunCard {
+            uid: bytes(&card["uid"]).try_into().unwrap(),
+            meta_key: bytes(&card["sun"]["meta_key"]).try_into().unwrap(),
+            file_key: bytes(&card["sun"]["file_key"]).try_into().unwrap(),
+            address: String::new(),
+        };
+        let (picc_data, cmac) = card.message(counter, [1, 2, 3, 4, 5]);
+        Evidence::Sun { picc_data: picc_data.to_vec(), cmac: cmac.to_vec() }
     }
 
     /// Lets the card sign the booking as it now stands.

@@ -71,6 +71,47 @@ fn an_offer_that_refuses_offline_takes_back_what_may_have_arrived() {
     );
 }
 
+/// Level 3 is level 2 until the account answers: an offer that asks for 3 is served on its word alone, whatever it allows
+/// without network; one that asks for 2 goes by its own rule.
+#[test]
+fn a_message_for_the_account_is_served_on_its_word() {
+    let asking = |least: Level| {
+        lane_with(move |lunch| {
+            lunch.online_wait_ms = 800;
+            lunch.routes.get_mut(&Route::Chip).unwrap().min_level = least;
+        })
+    };
+    let tap = "
+        card 1             => tick | reading
+        identified-sun 1   => standing? | reading
+        standing entitled  => sign?#1 | reading
+        signed 1           => commit:redemption:card_list#1 | reading
+        committed          => send-and-wait:800 disarm | waiting
+    ";
+    let refused = "commit:reversal:no_connection#2 NO note:no_connection arm | result R4 no_connection";
+    let served = "commit:served#2 YES arm | result R2 +undo";
+    for (least, answer, result) in [
+        (Level::SYMMETRIC, "judged booked", "YES arm | result R1 +undo"),
+        (Level::SYMMETRIC, "judged rejected", "NO note:by_account arm | result R4 used_up"),
+        (Level::SYMMETRIC, "judged deferred", refused),
+        (Level::SYMMETRIC, "wait 800ms", refused),
+        (Level::SIGNED, "judged booked", "YES arm | result R1 +undo"),
+        (Level::SIGNED, "judged deferred", served),
+        (Level::SIGNED, "wait 800ms", served),
+    ] {
+        check(asking(least), &format!("{tap}\n{answer} => {result}"));
+    }
+    // Nobody waits: what was asked for beyond level 2 is not there.
+    check(
+        lane_with(|lunch| lunch.routes.get_mut(&Route::Chip).unwrap().min_level = Level::SYMMETRIC),
+        "
+        card 1            => tick | reading
+        identified-sun 1  => standing? | reading
+        standing entitled => end-card NO note:level_too_low | result R4 level_too_low
+    ",
+    );
+}
+
 #[test]
 fn an_uncertain_commit_is_looked_up_before_anything_is_said() {
     let tap = "

@@ -179,6 +179,7 @@ fn a_receipt_that_comes_while_the_card_bounces_is_not_missed() {
     );
 }
 
+/// Fault 21 among others: a UID that two children share is refused with the reason that makes staff ask.
 #[test]
 fn refusals_have_a_reason_and_a_helping_hand() {
     check(

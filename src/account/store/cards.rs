@@ -24,6 +24,8 @@ pub struct NewCard {
     pub tag: Tag,
     /// Every identity it may show.
     pub identities: Vec<Identity>,
+    /// UID of its NTAG 424, if the account checks messages of one. It is no identity: a UID alone opens nothing here.
+    pub chip: Option<[u8; 7]>,
 }
 
 /// A card as evidence leads to it.
@@ -123,6 +125,11 @@ impl Tx<'_> {
                 return Ok(None);
             }
         }
+        if let Some(uid) = card.chip
+            && self.sql.query_row("SELECT EXISTS (SELECT 1 FROM chip WHERE uid = ?)", [uid], |row| row.get(0))?
+        {
+            return Ok(None);
+        }
         let row = (&card.name, &card.kind, card.child, state_word(card.state), card.tag.as_str());
         let added = self
             .sql
@@ -135,7 +142,19 @@ impl Tx<'_> {
             let row = (identity.district.as_str(), identity.kind.word(), &identity.bytes, number);
             self.sql.execute("INSERT INTO card_identity VALUES (?, ?, ?, ?)", row)?;
         }
+        if let Some(uid) = &card.chip {
+            self.sql.execute("INSERT INTO chip VALUES (?, ?)", (number, uid))?;
+        }
         Ok(Some(number))
+    }
+
+    /// The NTAG 424 on a card.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn chip_on(&self, card: i64) -> Result<Option<[u8; 7]>, StoreError> {
+        let sql = "SELECT uid FROM chip WHERE card = ?";
+        Ok(self.sql.query_row(sql, [card], |row| super::exact(row, 0)).optional()?)
     }
 
     /// Changes the state of the card of that name; false if there is none.

@@ -373,6 +373,16 @@ impl Tx<'_> {
         Ok(self.sql.prepare_cached("INSERT OR IGNORE INTO counter VALUES (?, ?, ?, ?)")?.execute(row)? == 1)
     }
 
+    /// When the first of the higher counters of this credential was used, if one was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn overtaken(&self, credential: &Digest, counter: u32) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT MIN(tapped_at) FROM counter WHERE credential = ? AND counter > ?";
+        let first: Option<i64> = self.sql.query_row(sql, (credential.0, counter), |row| row.get(0))?;
+        first.map(instant).transpose()
+    }
+
     /// The credential signed a lower counter later than `tapped_at`, or a higher one earlier, by more than `slack_ms`:
     /// some clock lies, or signatures were harvested.
     ///

@@ -53,6 +53,29 @@ pub struct Beacon {
 }
 
 impl Tx<'_> {
+    /// Puts a profile into the document for terminals, in the place of the one of that id; without a text takes it out.
+    /// False if there was none to take out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_profile(&self, id: &str, text: Option<&str>) -> Result<bool, StoreError> {
+        let changed = match text {
+            Some(text) => self.sql.execute("INSERT OR REPLACE INTO profile VALUES (?, ?)", (id, text))?,
+            None => self.sql.execute("DELETE FROM profile WHERE id = ?", [id])?,
+        };
+        Ok(changed == 1)
+    }
+
+    /// The profiles for terminals, by id.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn profiles(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.sql.prepare("SELECT text FROM profile ORDER BY id")?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// A sequence above every earlier one: the time, unless the clock went back.
     ///
     /// # Errors

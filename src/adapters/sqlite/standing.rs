@@ -173,7 +173,7 @@ fn own_records(
                     offer: rows::offer(row.get(1)?)?,
                     service_date: rows::date(&date)?,
                     tapped_at: instant(row.get(3)?)?,
-                    level: Level::new(row.get(4)?).ok_or_else(|| foreign("level"))?.get(),
+                    level: Level::new(row.get(4)?).ok_or_else(|| foreign("level"))?,
                     quantity: rows::quantity(&quantity)?,
                     amount: rows::cents(row.get(6)?)?,
                     seq,

@@ -1,0 +1,95 @@
+//! Cards and profiles through real parts: what only the account can check, and profiles that an account gives out.
+#![cfg(feature = "demo")]
+
+mod support;
+
+use serde_json::json;
+use support::stack::{Account, Card, Pcscd, Terminal, eventually};
+
+/// Everything up and enrolled at a lane.
+fn lane() -> (tempfile::TempDir, Account, Pcscd, Terminal) {
+    let dir = tempfile::tempdir().unwrap();
+    let account = Account::start(dir.path());
+    let pcscd = Pcscd::start();
+    let mut terminal = Terminal::start(&dir.path().join("terminal"), &pcscd);
+    terminal.enrol(&account.activation("lane", 0));
+    (dir, account, pcscd, terminal)
+}
+
+fn choose(terminal: &mut Terminal, offer: &str) {
+    terminal.command(json!({"command": "choose_offer", "offer": offer}));
+    terminal.wait("the offer is chosen", |line| line["chosen"] == offer);
+}
+
+/// An NTAG 424: served where the account's word is waited for, or where level 2 is enough; a kept message counts nowhere.
+#[test]
+fn a_chip_that_only_the_account_can_check() {
+    let (_dir, mut account, pcscd, mut terminal) = lane();
+    let tap = |account: &Account, terminal: &mut Terminal, card: &str, more: &[&str]| {
+        let card = Card::present(account, &pcscd, card, more);
+        let seen = terminal.any_result();
+        card.gone();
+        terminal.ready();
+        (seen["class"].as_str().unwrap().to_owned(), seen["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let word = |class: &str, reason: &str| (class.to_owned(), reason.to_owned());
+    // Level 4 is asked, and nobody waits.
+    choose(&mut terminal, "lunch");
+    assert_eq!(tap(&account, &mut terminal, "sun-01", &[]), word("R4", "level_too_low"));
+    // On the account's word, once for each message.
+    choose(&mut terminal, "lunch-asked");
+    assert_eq!(tap(&account, &mut terminal, "sun-01", &[]), word("R1", ""));
+    choose(&mut terminal, "lunch-confirmed");
+    for (fault, reason) in
+        [("copied", "evidence_reused"), ("replay", "evidence_reused"), ("wrong-signature", "evidence_invalid")]
+    {
+        let seen = tap(&account, &mut terminal, "sun-01", &["--fault", fault]);
+        assert_eq!(seen, word("R4", reason), "{fault}");
+    }
+    assert_eq!(tap(&account, &mut terminal, "sun-01", &[]), word("R1", ""));
+    // Torn in the middle of its message; the picture stays until it is held again.
+    let torn = Card::present(&account, &pcscd, "sun-02", &["--fault", "tear-at=6"]);
+    terminal.result("R5");
+    torn.gone();
+    // Without network: level 2 is enough for one offer, and a kept message comes out as soon as the account is back.
+    account.kill();
+    choose(&mut terminal, "lunch-open");
+    let card = Card::present(&account, &pcscd, "sun-02", &[]);
+    terminal.result("R2");
+    card.gone();
+    terminal.wait("counted", |line| line["waiting"]["records"].as_u64() == Some(1));
+    account.restart();
+    terminal.wait("all sent", |line| line["waiting"]["records"] == 0);
+    eventually("booked", || account.bookings().iter().filter(|b| b["outcome"] == "booked").count() == 3);
+}
+
+/// Fault 25: a profile in an account's signed document counts from the next `hello` on and is named in the records; taken
+/// back, the shipped one counts again.
+#[test]
+fn an_accounts_profiles_count_until_it_takes_them_back() {
+    let (dir, account, pcscd, mut terminal) = lane();
+    choose(&mut terminal, "lunch-open");
+    let tap = |terminal: &mut Terminal| {
+        let card = Card::present(&account, &pcscd, "uid-01", &[]);
+        let seen = terminal.any_result();
+        card.gone();
+        terminal.ready();
+        (seen["class"].as_str().unwrap().to_owned(), seen["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(tap(&mut terminal).0, "R1");
+    let file = dir.path().join("classic-uid.toml");
+    let shipped = include_str!("../firmware-profiles/cards/classic-uid.toml");
+    // Another district's cards alone.
+    std::fs::write(&file, shipped.replace("de:*", "de:99000002")).unwrap();
+    account.admin(&["profile", "publish", "--file", file.to_str().unwrap()]);
+    terminal.restart();
+    terminal.ready();
+    terminal.wait("documents are there", |line| line["account"]["state"] == "connected");
+    choose(&mut terminal, "lunch-open");
+    eventually("the account's profile counts", || tap(&mut terminal) == ("R4".to_owned(), "unknown_issuer".to_owned()));
+    account.admin(&["profile", "withdraw", "--id", "classic-uid"]);
+    terminal.restart();
+    terminal.ready();
+    choose(&mut terminal, "lunch-open");
+    eventually("the shipped one counts again", || matches!(tap(&mut terminal).0.as_str(), "R1" | "R2"));
+}
