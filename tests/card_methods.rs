@@ -5,11 +5,10 @@
 
 mod support;
 
-use std::sync::LazyLock;
-
 use jiff::Timestamp;
 use support::{
     bik1::{Example, booking, hex},
+    methods::CATALOG,
     transcript::Transcript,
 };
 use teilhabe_terminal::{
@@ -23,67 +22,7 @@ use teilhabe_terminal::{
 };
 
 const CLASSIC: &str = "3B8F8001804F0CA000000306030001000000006A";
-const VICINITY: &str = "3B8F8001804F0CA0000003060B00140000000077";
 const DESFIRE: &str = "3B8180018080";
-
-fn profile(id: &str, rest: &str) -> String {
-    format!(
-        "schema = 1\nkind = \"card\"\nid = \"{id}\"\ntitle = \"{id}\"\nissuer_scope = [\"de:*\"]\npriority = 50\n\
-         [evidence]\nstatus = \"untested\"\nsources = [\"a test\"]\n[action]\ntype = \"identify\"\n{rest}"
-    )
-}
-
-/// Profiles of cards as a district might have them.
-static CATALOG: LazyLock<ProfileCatalog> = LazyLock::new(catalog);
-
-fn catalog() -> ProfileCatalog {
-    let storage = |method: &str, nn: u16, atr: &str| {
-        format!(
-            "{method}\n[match]\ninterface = [\"contactless\"]\nuid = {{ lengths = [4, 7, 8], reject_random = true }}\n\
-             storage = {{ ss = [3, 11], nn = [{nn}] }}\n[[tests.atr]]\natr = \"{atr}\"\nmatches = true\n"
-        )
-    };
-    let texts = [
-        profile(
-            "library",
-            &storage("[identify]\nmethod = \"uid\"\nuid_transform = [\"reverse\", \"dec\", \"pad:10\"]", 1, CLASSIC),
-        ),
-        profile("sports", &storage("[identify]\nmethod = \"uid\"", 0x14, VICINITY)),
-        profile(
-            "club",
-            &storage(
-                "[identify]\nmethod = \"storage-read\"\nnumber_check = \"mod97\"\n\
-                 steps = [ { op = \"read_block\", block = 4, len = 16 } ]\n\
-                 extract = { step = 1, slice = [1, 14], decode = \"ascii\" }",
-                3,
-                "3B8F8001804F0CA0000003060300030000000068",
-            ),
-        ),
-        profile(
-            "school",
-            "[match]\nselect = { aid = \"D2760000850102\" }\n[identify]\nmethod = \"file-read\"\n\
-             number_check = \"district\"\n\
-             steps = [ { op = \"select\", aid = \"D2760000850102\" }, { op = \"read_binary\", sfi = 3, max = 300 } ]\n\
-             extract = { step = 2, tlv = [\"70\", \"5A\"], decode = \"bcd\" }",
-        ),
-        profile(
-            "canteen",
-            "[match]\nget_version = { family = \"desfire\", prefix = \"0401\" }\n[identify]\nmethod = \"desfire-read\"\n\
-             number_check = \"district\"\n\
-             steps = [ { op = \"select_application\", application = \"15845F\" }, \
-                       { op = \"read_file\", file = 2, len = 70 } ]\n\
-             extract = { step = 2, regex = \"NR=([0-9]+);\", decode = \"ascii\" }",
-        ),
-        profile(
-            "coupler",
-            "[match]\nselect = { aid = \"D2760000850101\" }\n[identify]\nmethod = \"ntag424-sun\"\n\
-             sun = { picc_data = \"e\", cmac = \"c\", number = \"n\" }",
-        ),
-    ];
-    let catalog = ProfileCatalog::shipped().with_update(&texts);
-    assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
-    catalog
-}
 
 fn reader(catalog: &ProfileCatalog) -> &ReaderProfile {
     let name = "Virtual PCD 00 00";
@@ -233,7 +172,11 @@ fn desfire_answers_in_frames() {
 }
 
 fn coupler(uri: &str) -> String {
-    let message = format!("D101{:02X}5504{}", uri.len() + 1, text(uri));
+    tag(&format!("D101{:02X}5504{}", uri.len() + 1, text(uri)))
+}
+
+/// A type 4 tag that holds this message.
+fn tag(message: &str) -> String {
     let len = message.len() / 2;
     format!(
         "> 00A4040007D276000085010100\n< 9000\n> 00A4000C02E103\n< 9000\n\
@@ -272,6 +215,40 @@ fn a_coupler_message_is_for_the_account_to_check() {
     let cut = oversized.find("> 00B00002").unwrap();
     assert_ne!(oversized, coupler(good));
     assert_eq!(identify(DESFIRE, &["coupler"], &oversized[..cut]).unwrap_err().code(), "not_ours");
+}
+
+/// Method `ndef`: the number in a record is seen and proves nothing; a message of another form is another issuer's.
+#[test]
+fn a_number_in_a_message_is_seen() {
+    let record = |content: &str| format!("9101{:02X}5402{}{}", content.len() + 3, text("de"), text(content));
+    // The name of an app, as many writers add it.
+    let app = format!("540F05{}{}", text("android.com:pkg"), text("a.b.c"));
+    let good = format!("{}{app}", record(&format!("Karte {}", whole_number())));
+    let reading = identify(DESFIRE, &["sticker"], &tag(&good)).unwrap();
+    assert_eq!(identity(&reading), (IdentityKind::Number, DIGITS.to_owned()));
+    let identified = &reading.identified;
+    assert_eq!((identified.level, identified.route), (Level::SEEN, Route::Uid));
+    assert!(!identified.must_authenticate);
+    assert_eq!(reading.session, Session::Unsigned);
+    let address = format!("D101{:02X}5504{}", 12, text("example.org"));
+    let cases = [
+        (format!("{}{app}", record("Karte 4917")), "not_ours"),
+        (format!("{}{app}", record(&format!("Karte {}", "49171234567800"))), "check_digits"),
+        (address, "not_ours"),
+        (app.clone(), "not_ours"),
+        ("D000".to_owned(), "not_ours"),
+        ("FF".repeat(20), "not_ours"),
+    ];
+    for (message, code) in cases {
+        assert_eq!(identify(DESFIRE, &["sticker"], &tag(&message)).unwrap_err().code(), code, "{message}");
+    }
+    // A tag that is torn or answers nonsense is held again; it is not tried by the next profile.
+    let torn = tag(&good);
+    let cut = torn.rfind("\n< ").unwrap();
+    assert_eq!(
+        identify(DESFIRE, &["sticker"], &format!("{}\n! removed", &torn[..cut])).unwrap_err().code(),
+        "channel_removed"
+    );
 }
 
 /// The next profile is tried only where the card said that it is none of the first's; what is known is not asked again.

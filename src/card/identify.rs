@@ -20,8 +20,8 @@ use crate::{
     },
     ports::{CardChannel, ChannelError},
     profile::{
-        Action, Atr, CardProfile, Identify, Method, NumberCheck, ProfileCatalog, ReaderProfile, Select, SunParameters,
-        UidMatch, UidOrder, uid_text,
+        Action, Atr, CardProfile, Identify, Method, NdefRecord, NumberCheck, ProfileCatalog, ReaderProfile, Select,
+        SunParameters, UidMatch, UidOrder, query_parameter, uid_text,
     },
 };
 
@@ -154,6 +154,12 @@ impl Probe<'_> {
             Method::StorageRead | Method::FileRead | Method::DesfireRead => {
                 (self.read_steps(profile, identify)?, identify.number_check, Session::Unsigned)
             }
+            Method::Ndef => {
+                let number = identify.ndef.as_ref().ok_or(LAYOUT)?;
+                let text = self.read_text(number.record)?;
+                let found = number.find(&text).ok_or(CardError::NotOurs(StatusWord::Ok))?;
+                (found.to_owned(), identify.number_check, Session::Unsigned)
+            }
             Method::Ntag424Sun => {
                 let parameters = identify.sun.as_ref().ok_or(LAYOUT)?;
                 let (number, session) = self.read_message(parameters)?;
@@ -223,19 +229,25 @@ impl Probe<'_> {
         steps::extract(&brought, identify.extract.as_ref().ok_or(LAYOUT)?)
     }
 
-    /// The number in clear, and the part that only the account can check. Any tag may hold a message; one without these
-    /// parameters is somebody else's, and the next profile may try.
-    fn read_message(&mut self, parameters: &SunParameters) -> Result<(String, Session), CardError> {
-        let foreign = CardError::NotOurs(StatusWord::Ok);
-        let number = parameters.number.as_ref().ok_or(foreign.clone())?;
+    /// The text of the tag's only record of this kind. Any tag may hold any message; one of another form is somebody
+    /// else's, and the next profile may try.
+    fn read_text(&mut self, record: NdefRecord) -> Result<String, CardError> {
+        let foreign = |_| CardError::NotOurs(StatusWord::Ok);
         let message = match ndef::read_message(self.channel, self.reader.capability.max_le) {
             Err(error) if error.failure().try_again() && !matches!(error, CardError::Refused { .. }) => {
                 return Err(error);
             }
-            message => message.map_err(|_| foreign.clone())?,
+            message => message.map_err(foreign)?,
         };
-        let uri = ndef::uri(&message).map_err(|_| foreign.clone())?;
-        let value = |name: &str| ndef::query_parameter(&uri, name);
+        ndef::text(&message, record).map_err(foreign)
+    }
+
+    /// The number in clear, and the part that only the account can check.
+    fn read_message(&mut self, parameters: &SunParameters) -> Result<(String, Session), CardError> {
+        let foreign = CardError::NotOurs(StatusWord::Ok);
+        let number = parameters.number.as_ref().ok_or(foreign.clone())?;
+        let uri = self.read_text(NdefRecord::Uri)?;
+        let value = |name: &str| query_parameter(&uri, name);
         let bytes = |name: &str| data_encoding::HEXUPPER_PERMISSIVE.decode(value(name)?.as_bytes()).ok();
         let picc_data = bytes(&parameters.picc_data).and_then(|bytes| bytes.try_into().ok());
         let cmac = bytes(&parameters.cmac).and_then(|bytes| bytes.try_into().ok());

@@ -1,4 +1,4 @@
-//! NDEF on a type 4 tag (cards-and-readers, 4.3): one short message with one URI, read and taken apart, never opened.
+//! NDEF on a type 4 tag (cards-and-readers, 4.3): one short message, read and taken apart, its links never opened.
 
 use super::{
     apdu::CommandApdu,
@@ -7,7 +7,7 @@ use super::{
     files,
     status::StatusWord,
 };
-use crate::ports::CardChannel;
+use crate::{ports::CardChannel, profile::NdefRecord};
 
 /// The type 4 tag application.
 pub const AID: [u8; 7] = [0xD2, 0x76, 0x00, 0x00, 0x85, 0x01, 0x01];
@@ -19,6 +19,13 @@ const CAPABILITY_LEN: u8 = 15;
 const MIN_MLE: u16 = 0x0F;
 /// Longest message that is read.
 const MAX_MESSAGE: u16 = 1024;
+
+/// Most records of one message.
+const MAX_RECORDS: usize = 16;
+/// The type name format of the NFC Forum's own types.
+const WELL_KNOWN: u8 = 0x01;
+/// What the first byte of a URI stands for (RTD URI 1.0, 3.2.2), as far as the web goes.
+const ABBREVIATIONS: [&str; 5] = ["", "http://www.", "https://www.", "http://", "https://"];
 
 const LAYOUT: CardError = CardError::Layout(Place::OtherData);
 
@@ -70,43 +77,68 @@ fn parse_capability_container(bytes: &[u8]) -> Result<([u8; 2], u16, u16), CardE
     Ok(([file_high, file_low], u16::from_be_bytes([size_high, size_low]), max_answer))
 }
 
-/// The text of a message that is exactly one URI record (NFC Forum RTD URI 1.0), with its prefix spelt out.
+/// One record of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Record<'m> {
+    /// Type name format: 1 for the types of the NFC Forum.
+    format: u8,
+    kind: &'m [u8],
+    payload: &'m [u8],
+}
+
+/// Takes a message apart (NFC Forum NDEF 1.0, 3.2): the first record begins it, the last ends it, none is in chunks, nothing
+/// follows.
+fn records(message: &[u8]) -> Result<Vec<Record<'_>>, CardError> {
+    let mut records = Vec::new();
+    let mut rest = message;
+    loop {
+        let (header, after) = rest.split_first().ok_or(LAYOUT)?;
+        let [begins, ends, chunked, short, named] = [0x80, 0x40, 0x20, 0x10, 0x08].map(|bit| header & bit != 0);
+        if begins != records.is_empty() || chunked || records.len() == MAX_RECORDS {
+            return Err(LAYOUT);
+        }
+        rest = after;
+        let kind_len = take(&mut rest, 1)?[0];
+        let payload_len = take(&mut rest, if short { 1 } else { 4 })?;
+        let payload_len = payload_len.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        let name_len = if named { take(&mut rest, 1)?[0] } else { 0 };
+        let kind = take(&mut rest, kind_len.into())?;
+        take(&mut rest, name_len.into())?;
+        let payload = take(&mut rest, payload_len)?;
+        records.push(Record { format: header & 0x07, kind, payload });
+        if ends {
+            return if rest.is_empty() { Ok(records) } else { Err(LAYOUT) };
+        }
+    }
+}
+
+fn take<'m>(rest: &mut &'m [u8], len: usize) -> Result<&'m [u8], CardError> {
+    let (head, tail) = rest.split_at_checked(len).ok_or(LAYOUT)?;
+    *rest = tail;
+    Ok(head)
+}
+
+/// The text of the only record of this kind in a message; others, such as the name of an app, may stand beside it.
 ///
 /// # Errors
-/// [`CardError::Layout`].
-pub fn uri(message: &[u8]) -> Result<String, CardError> {
-    // MB and ME set, CF and IL not, well-known type; SR tells the width of the length.
-    let (payload_len, rest) = match message {
-        [0xD1, 0x01, length, b'U', rest @ ..] => (usize::from(*length), rest),
-        [0xC1, 0x01, a, b, c, d, b'U', rest @ ..] => {
-            (usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).map_err(|_| LAYOUT)?, rest)
-        }
-        _ => return Err(LAYOUT),
+/// [`CardError::Layout`], also for a text in UTF-16 and for abbreviations other than those of the web.
+pub fn text(message: &[u8], wanted: NdefRecord) -> Result<String, CardError> {
+    let kind: &[u8] = match wanted {
+        NdefRecord::Uri => b"U",
+        NdefRecord::Text => b"T",
     };
-    let [abbreviation, text @ ..] = rest else { return Err(LAYOUT) };
-    if payload_len != rest.len() {
-        return Err(LAYOUT);
-    }
-    let prefix = match abbreviation {
-        0x00 => "",
-        0x01 => "http://www.",
-        0x02 => "https://www.",
-        0x03 => "http://",
-        0x04 => "https://",
-        _ => return Err(LAYOUT),
+    let records = records(message)?;
+    let mut fitting = records.iter().filter(|record| record.format == WELL_KNOWN && record.kind == kind);
+    let (Some(record), None) = (fitting.next(), fitting.next()) else { return Err(LAYOUT) };
+    let (first, rest) = record.payload.split_first().ok_or(LAYOUT)?;
+    let (prefix, text) = match wanted {
+        NdefRecord::Uri => (ABBREVIATIONS.get(usize::from(*first)).ok_or(LAYOUT)?, rest),
+        // The first byte holds the length of the language, and in its highest bit UTF-16 (RTD Text 1.0, 3.2).
+        NdefRecord::Text if first & 0xC0 != 0 => return Err(LAYOUT),
+        NdefRecord::Text => (&"", rest.get(usize::from(*first)..).ok_or(LAYOUT)?),
     };
     let text = std::str::from_utf8(text).map_err(|_| LAYOUT)?;
     Ok(format!("{prefix}{text}"))
-}
-
-/// The value of a query parameter that stands there exactly once.
-#[must_use]
-pub fn query_parameter<'a>(uri: &'a str, name: &str) -> Option<&'a str> {
-    let (_, query) = uri.split_once('?')?;
-    let query = query.split_once('#').map_or(query, |(query, _)| query);
-    let mut values = query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(key, _)| *key == name);
-    let (_, value) = values.next()?;
-    values.next().is_none().then_some(value)
 }
 
 #[cfg(test)]
@@ -121,27 +153,51 @@ mod tests {
         message
     }
 
+    fn uri(message: &[u8]) -> Result<String, CardError> {
+        text(message, NdefRecord::Uri)
+    }
+
     #[test]
     fn one_uri_record_is_read() {
         let good = record(0x04, "example.org/?picc_data=EF96&cmac=94EE#x");
-        let text = uri(&good).unwrap();
-        assert_eq!(text, "https://example.org/?picc_data=EF96&cmac=94EE#x");
-        assert_eq!(query_parameter(&text, "picc_data"), Some("EF96"));
-        assert_eq!(query_parameter(&text, "cmac"), Some("94EE"));
-        assert_eq!(query_parameter(&text, "uid"), None);
-        assert_eq!(query_parameter("a?b=1&b=2", "b"), None, "twice is never");
+        assert_eq!(uri(&good).unwrap(), "https://example.org/?picc_data=EF96&cmac=94EE#x");
         let mut long = vec![0xC1, 0x01, 0, 0, 0, 2, b'U', 0x00, b'a'];
         assert_eq!(uri(&long).as_deref(), Ok("a"));
         long.push(b'b');
-        assert_eq!(uri(&long), Err(LAYOUT));
+        assert_eq!(uri(&long), Err(LAYOUT), "something follows");
         for index in 0..good.len() {
             assert_eq!(uri(&good[..index]), Err(LAYOUT), "{index}");
         }
-        for (index, byte) in [(0, 0x91), (0, 0x51), (0, 0xD2), (1, 0x02), (3, b'T'), (4, 0x24)] {
+        // Not the end, not the beginning, a chunk, another format, type length, type, abbreviation.
+        for (index, byte) in [(0, 0x91), (0, 0x51), (0, 0xF1), (0, 0xD2), (1, 0x02), (3, b'T'), (4, 0x05)] {
             let mut other = good.clone();
             other[index] = byte;
-            assert_eq!(uri(&other), Err(LAYOUT), "{index}");
+            assert_eq!(uri(&other), Err(LAYOUT), "{index} {byte:02X}");
         }
+        assert_eq!(uri(&[0xD1, 0x01, 0x00, b'U']), Err(LAYOUT));
+        assert_eq!(uri(&[0xC1, 0x01, 0xFF, 0xFF, 0xFF, 0xFF, b'U', 0x00]), Err(LAYOUT));
+    }
+
+    #[test]
+    fn one_record_of_a_kind_among_others_is_read() {
+        let text_record = |header: u8, payload: &[u8]| {
+            [&[header, 0x01, u8::try_from(payload.len()).unwrap(), b'T'][..], payload].concat()
+        };
+        let app = b"\x54\x0F\x05android.com:pkga.b.c";
+        let both = [&text_record(0x91, b"\x02de4917")[..], app].concat();
+        assert_eq!(text(&both, NdefRecord::Text).as_deref(), Ok("4917"));
+        assert_eq!(uri(&both), Err(LAYOUT));
+        // An id is skipped.
+        let named = b"\xD9\x01\x05\x02TxyZde12".map(|byte| if byte == b'Z' { 2 } else { byte });
+        assert_eq!(text(&named, NdefRecord::Text).as_deref(), Ok("12"));
+        let twice = [text_record(0x91, b"\x02de1"), text_record(0x51, b"\x02de2")].concat();
+        assert_eq!(text(&twice, NdefRecord::Text), Err(LAYOUT), "nobody can tell which");
+        for wrong in [&b"\x82de49"[..], b"\x42de49", b"\x05de", b"", b"\x00\xFF"] {
+            assert_eq!(text(&text_record(0xD1, wrong), NdefRecord::Text), Err(LAYOUT), "{wrong:?}");
+        }
+        let many = [vec![0x90, 0, 0], [0x10, 0, 0].repeat(15), vec![0x50, 0, 0]].concat();
+        assert_eq!(records(&many), Err(LAYOUT), "a bomb of empty records");
+        assert_eq!(records(&many[3..]), Err(LAYOUT), "no beginning");
     }
 
     #[test]
@@ -162,9 +218,8 @@ mod tests {
         #[test]
         fn never_panics(bytes: Vec<u8>) {
             let _ = parse_capability_container(&bytes);
-            if let Ok(text) = uri(&bytes) {
-                let _ = query_parameter(&text, "a");
-            }
+            let _ = uri(&bytes);
+            let _ = text(&bytes, NdefRecord::Text);
         }
     }
 }

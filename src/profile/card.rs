@@ -7,8 +7,9 @@ use super::{
     atr::Atr,
     card_match::CardMatch,
     error::Fault,
-    extract::{Extract, NumberCheck, Step, SunParameters, UidTransform, uid_text},
+    extract::{Extract, NumberCheck, Step, UidTransform, uid_text},
     hex::Hex,
+    message::{NdefNumber, SampleMessage, SunParameters},
     pattern::ProfileId,
     preamble::{Evidence, Messages, Schema},
 };
@@ -149,6 +150,8 @@ pub enum Method {
     FileRead,
     /// Bytes of a freely readable DESFire file.
     DesfireRead,
+    /// A text or address in the NDEF message of a type 4 tag.
+    Ndef,
     /// The education card (card-application, 1).
     Bik1,
     /// A message of an NTAG 424 DNA that the account checks.
@@ -157,14 +160,14 @@ pub enum Method {
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 6] =
-        [Self::Uid, Self::StorageRead, Self::FileRead, Self::DesfireRead, Self::Bik1, Self::Ntag424Sun];
+    pub const ALL: [Self; 7] =
+        [Self::Uid, Self::StorageRead, Self::FileRead, Self::DesfireRead, Self::Ndef, Self::Bik1, Self::Ntag424Sun];
 
     /// The highest level the method can prove (card-application, 3). A profile can only lower it.
     #[must_use]
     pub const fn ceiling(self) -> Level {
         match self {
-            Self::Uid | Self::StorageRead | Self::FileRead | Self::DesfireRead => Level::SEEN,
+            Self::Uid | Self::StorageRead | Self::FileRead | Self::DesfireRead | Self::Ndef => Level::SEEN,
             Self::Ntag424Sun => Level::SYMMETRIC,
             Self::Bik1 => Level::PROVEN,
         }
@@ -174,7 +177,7 @@ impl Method {
     #[must_use]
     pub const fn route(self, phone: bool) -> Route {
         match self {
-            Self::Uid | Self::StorageRead | Self::FileRead | Self::DesfireRead => Route::Uid,
+            Self::Uid | Self::StorageRead | Self::FileRead | Self::DesfireRead | Self::Ndef => Route::Uid,
             Self::Bik1 | Self::Ntag424Sun if phone => Route::Phone,
             Self::Bik1 | Self::Ntag424Sun => Route::Chip,
         }
@@ -188,6 +191,7 @@ impl Method {
             Self::StorageRead => "storage-read",
             Self::FileRead => "file-read",
             Self::DesfireRead => "desfire-read",
+            Self::Ndef => "ndef",
             Self::Bik1 => "bik1",
             Self::Ntag424Sun => "ntag424-sun",
         }
@@ -220,6 +224,8 @@ pub struct Identify {
     pub keys_from: KeysFrom,
     /// Names of the parameters in the message of an NTAG 424 DNA.
     pub sun: Option<SunParameters>,
+    /// Where in an NDEF message.
+    pub ndef: Option<NdefNumber>,
 }
 
 /// Where keys come from.
@@ -292,6 +298,9 @@ pub struct CardTests {
     /// UIDs and what becomes of them.
     #[serde(rename = "uid")]
     pub uids: Vec<SampleUid>,
+    /// Texts of NDEF records and the numbers in them.
+    #[serde(rename = "ndef")]
+    pub messages: Vec<SampleMessage>,
 }
 
 /// An ATR, and whether the conditions on ATRs hold for it.
@@ -434,6 +443,15 @@ impl CardProfile {
         if method == Method::Ntag424Sun && (identify.sun.is_none() || self.matching.select.is_none()) {
             return fault("identify.sun", "method ntag424-sun needs [identify] sun and [match] select");
         }
+        if (method == Method::Ndef) != identify.ndef.is_some() {
+            return fault("identify.ndef", "method ndef needs [identify] ndef, and no other has it");
+        }
+        if let Some(number) = &identify.ndef {
+            if self.matching.select.is_none() {
+                return fault("match", "method ndef needs [match] select");
+            }
+            number.check().map_err(|fault| ("identify.ndef".to_owned(), fault))?;
+        }
         if method.has_steps() == identify.steps.is_empty() || method.has_steps() != identify.extract.is_some() {
             return fault(
                 "identify.steps",
@@ -459,6 +477,28 @@ impl CardProfile {
         Ok(())
     }
 
+    fn check_messages(&self) -> Result<(), (String, Fault)> {
+        let samples = &self.tests.messages;
+        let Some(number) = self.identify.as_ref().and_then(|identify| identify.ndef.as_ref()) else {
+            let fault = || Err(("tests.ndef".to_owned(), Fault::Method("only method ndef reads messages")));
+            return if samples.is_empty() { Ok(()) } else { fault() };
+        };
+        if !samples.iter().any(|sample| sample.number.is_some()) {
+            let text = "method ndef has at least one [[tests.ndef]] with a number";
+            return Err(("tests".to_owned(), Fault::Missing(text.to_owned())));
+        }
+        for (index, sample) in samples.iter().enumerate() {
+            let found = number.find(&sample.text);
+            if found != sample.number.as_deref() {
+                let word = |text: Option<&str>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
+                let expected = word(sample.number.as_deref());
+                let text = format!("{} is found in this text, [tests] expects {expected}", word(found));
+                return Err((format!("tests.ndef.{index}"), Fault::Value(text)));
+            }
+        }
+        Ok(())
+    }
+
     fn check_samples(&self) -> Result<(), (String, Fault)> {
         let samples = &self.tests.atrs;
         for (index, sample) in samples.iter().enumerate() {
@@ -478,6 +518,7 @@ impl CardProfile {
                 return Err((format!("match.atr.{index}"), Fault::Missing(text.to_owned())));
             }
         }
+        self.check_messages()?;
         let transforms = self.identify.as_ref().map_or(&[][..], |identify| &identify.uid_transform);
         for (index, sample) in self.tests.uids.iter().enumerate() {
             let text = uid_text(transforms, &sample.uid.0);

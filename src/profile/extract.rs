@@ -264,19 +264,6 @@ pub enum NumberCheck {
     District,
 }
 
-/// Names of the query parameters in the URL of an NTAG 424 DNA, as the issuer chose them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SunParameters {
-    /// Encrypted PICC data, 32 hexadecimal digits.
-    pub picc_data: String,
-    /// Truncated CMAC, 16 hexadecimal digits.
-    pub cmac: String,
-    /// The card's number in clear, by which the terminal knows it; absent if the message holds none, and then the card
-    /// cannot be identified here.
-    pub number: Option<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ mod card_match;
 mod error;
 mod extract;
 mod hex;
+mod message;
 mod pattern;
 mod preamble;
 mod reader;
@@ -45,8 +46,9 @@ pub use self::{
         Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
     error::{Fault, ProfileError},
-    extract::{Decode, Extract, NumberCheck, Step, SunParameters, UidTransform, uid_text},
+    extract::{Decode, Extract, NumberCheck, Step, UidTransform, uid_text},
     hex::{Hex, HexError},
+    message::{NdefNumber, NdefRecord, SampleMessage, SunParameters, query_parameter},
     pattern::{
         Bcd, BcdError, BcdRange, BcdRangeError, MAX_PATTERN_LEN, Pattern, PatternError, ProfileId, ProfileIdError,
         UsbId, UsbIdError,

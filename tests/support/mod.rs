@@ -15,10 +15,14 @@ pub mod journal;
 pub mod kill;
 pub mod line;
 pub mod machine;
+pub mod methods;
 #[cfg(feature = "pcsc")]
 pub mod pcscd;
 #[cfg(feature = "sim")]
+pub mod played;
+#[cfg(feature = "sim")]
 pub mod practice;
+pub mod scene;
 #[cfg(feature = "demo")]
 pub mod soak;
 #[cfg(feature = "sim")]
