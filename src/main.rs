@@ -23,7 +23,6 @@ use teilhabe_terminal::{
     headless,
     installation::{Installation, InstallationError},
     ports::{CardReaderFactory, CentralAccounts, ScannerFactory},
-    profile::ProfileCatalog,
     terminal::screen::{Page, Place, Screen},
 };
 
@@ -179,12 +178,10 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
     tracing::info!(origin = key_origin.word(), "wrapping key");
     let entropy = Arc::new(SystemEntropy::default());
     let clock = Arc::new(SystemClock::new(&*entropy));
-    let mut profiles = ProfileCatalog::shipped();
-    if let Some(folder) = &config.workshop_profiles {
-        profiles = profiles.with_local(&app::profile_folder::read(folder));
-    }
+    let local_profiles = config.workshop_profiles.as_deref().map(app::profile_folder::read).unwrap_or_default();
     let readers = readers();
-    let simulated = readers.simulated();
+    // A production account refuses a workshop as it refuses a simulated reader.
+    let simulated = readers.simulated() || config.workshop_profiles.is_some();
     let scanner = scanner(&config);
     let bounds = Bounds { connect: limits::CONNECT, whole: limits::EXCHANGE, answer: limits::ANSWER_BYTES };
     let central_clock = Arc::clone(&clock);
@@ -196,7 +193,7 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
         pins,
         readers,
         scanner,
-        profiles,
+        local_profiles,
         central: Box::new(move |floor_s| -> Box<dyn CentralAccounts> {
             Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, simulated))
         }),

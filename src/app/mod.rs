@@ -11,6 +11,7 @@ pub mod limits;
 mod link;
 mod moment;
 pub mod profile_folder;
+mod profiles;
 pub mod reader_thread;
 pub mod scanner_thread;
 mod seal;
@@ -35,6 +36,7 @@ use self::{
     driver::{Driver, Face, FaceInput},
     journal_thread::{JournalDesk, JournalGone, Reopen},
     moment::Moments,
+    profiles::Profiles,
     reader_thread::{ReaderDesk, ReaderParts},
     scanner_thread::{ScannerDesk, ScannerParts},
     shared::Shared,
@@ -44,7 +46,7 @@ use crate::{
     card::trust::Trust,
     domain::ids::{AccountId, OperatorId},
     ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, ScannerFactory, SecretStore},
-    profile::ProfileCatalog,
+    profile::{ProfileCatalog, ProfileText},
     terminal::{
         Setup, Terminal,
         command::OperatorCommand,
@@ -68,8 +70,8 @@ pub struct Parts {
     pub readers: Arc<dyn CardReaderFactory>,
     /// The scanner, if one belongs to the terminal alone.
     pub scanner: Option<Arc<dyn ScannerFactory>>,
-    /// Profiles of readers and cards.
-    pub profiles: ProfileCatalog,
+    /// Files of the workshop, which count only where no account is a production account.
+    pub local_profiles: Vec<ProfileText>,
     /// Ways to central accounts; told the time floor in unix seconds.
     pub central: Box<dyn FnOnce(Arc<AtomicU64>) -> Box<dyn CentralAccounts> + Send>,
     /// Clocks.
@@ -166,7 +168,7 @@ async fn run(
     asked: mpsc::Receiver<OperatorCommand>,
     (results, queue): (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
 ) -> Result<JoinHandle<()>, JournalGone> {
-    let Parts { config, journal, reopen, secrets, pins, readers, scanner, profiles, central, clock, entropy, face } =
+    let Parts { config, journal, reopen, secrets, pins, readers, scanner, local_profiles, central, clock, entropy, face } =
         parts;
     let (journal, journal_thread) = match JournalDesk::open(journal, reopen) {
         Ok(opened) => opened,
@@ -179,7 +181,17 @@ async fn run(
     let floor = floor.ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH);
     let floor_s = Arc::new(AtomicU64::new(u64::try_from(floor.as_second()).unwrap_or(0)));
     let trust = Arc::new(RwLock::new(Arc::new(Trust::default())));
+    let reader = ReaderDesk::start(ReaderParts {
+        factory: readers,
+        profiles: ProfileCatalog::shipped(),
+        trust: Arc::clone(&trust),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        floor_s: Arc::clone(&floor_s),
+        posts: results.clone(),
+    });
     let shared = Rc::new(Shared {
+        profiles: Rc::new(Profiles::new(reader.shelf(), local_profiles)),
         results,
         journal,
         clock,
@@ -187,20 +199,11 @@ async fn run(
         moments: RefCell::new(Moments::new(floor)),
         floor_s: Arc::clone(&floor_s),
         links: RefCell::default(),
-        trust: Arc::clone(&trust),
+        trust,
         secrets: RefCell::new(secrets),
         pins,
         central: central(floor_s),
         stopped: Cell::new(false),
-    });
-    let reader = ReaderDesk::start(ReaderParts {
-        factory: readers,
-        profiles,
-        trust,
-        clock: Arc::clone(&shared.clock),
-        entropy: Arc::clone(&shared.entropy),
-        floor_s: Arc::clone(&shared.floor_s),
-        posts: shared.results.clone(),
     });
     let scanner = scanner.map(|factory| {
         let (layout, posts) = (config.scanner.layout, shared.results.clone());
@@ -214,6 +217,7 @@ async fn run(
         lock_after: config.sign_on.then_some(limits::LOCK_AFTER),
     });
     restore(&shared).await?;
+    shared.renew_profiles();
     #[cfg(unix)]
     let inquiries = tokio::task::spawn_local(inquiry::serve(config.data.clone(), shared.journal.clone()));
     let housekeeping = tokio::task::spawn_local(keep_house(Rc::clone(&shared)));
@@ -311,6 +315,7 @@ async fn keep_house(shared: Rc<Shared>) {
             Ok(Err(error)) => warn!(%error, "nothing could be purged"),
             Err(JournalGone) => return,
         }
+        shared.renew_profiles();
         if scrub(&shared).await.is_err() {
             return;
         }

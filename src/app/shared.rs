@@ -15,6 +15,7 @@ use super::{
     limits,
     link::Link,
     moment::Moments,
+    profiles::Profiles,
 };
 use crate::{
     adapters::sqlite::WaitingRecords,
@@ -49,6 +50,8 @@ pub struct Shared {
     pub links: RefCell<Vec<Rc<Link>>>,
     /// What the reader's thread verifies with; replaced whole.
     pub trust: Arc<std::sync::RwLock<Arc<Trust>>>,
+    /// Which profiles are in force.
+    pub profiles: Rc<Profiles>,
     /// Small secrets.
     pub secrets: RefCell<Box<dyn SecretStore>>,
     /// PINs.
@@ -95,9 +98,16 @@ impl Shared {
     pub fn publish_view(&self, link: &Link) {
         let accounts: Vec<_> = self.links.borrow().iter().filter_map(|link| link.trusted()).collect();
         *self.trust.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(Trust::new(accounts));
+        self.renew_profiles();
         if let Some(view) = link.view() {
             self.post(Input::Account(Box::new(view)));
         }
+    }
+
+    /// Documents came or expired.
+    pub fn renew_profiles(&self) {
+        let floor = self.moments.borrow().floor();
+        self.profiles.renew(&self.links.borrow(), floor);
     }
 
     /// Counts and last rows after the outbox changed.

@@ -86,7 +86,7 @@ struct Common {
     changed: Condvar,
     generation: AtomicU64,
     factory: Arc<dyn CardReaderFactory>,
-    profiles: ProfileCatalog,
+    profiles: RwLock<Arc<ProfileCatalog>>,
     trust: Arc<RwLock<Arc<Trust>>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -120,6 +120,10 @@ impl Common {
         self.clock.wall().max(Timestamp::from_second(floor).unwrap_or(Timestamp::MAX))
     }
 
+    fn profiles(&self) -> Arc<ProfileCatalog> {
+        self.profiles.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn trust(&self) -> Arc<Trust> {
         self.trust.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -138,11 +142,22 @@ pub struct ReaderDesk {
     watchdog: tokio::task::JoinHandle<()>,
 }
 
+/// The profiles in force, replaced whole. The thread takes newer ones between two cards.
+pub struct ProfileShelf(Arc<Common>);
+
+impl ProfileShelf {
+    /// From the next card on these count.
+    pub fn put(&self, profiles: ProfileCatalog) {
+        *self.0.profiles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(profiles);
+        self.0.tell(|_| {});
+    }
+}
+
 /// What the reader's thread shares with the rest of the application.
 pub struct ReaderParts {
     /// Makes readers.
     pub factory: Arc<dyn CardReaderFactory>,
-    /// Profiles of readers and cards.
+    /// Profiles of readers and cards to begin with; [`ReaderDesk::shelf`] replaces them.
     pub profiles: ProfileCatalog,
     /// What cards are verified with; replaced whole.
     pub trust: Arc<RwLock<Arc<Trust>>>,
@@ -166,7 +181,7 @@ impl ReaderDesk {
             changed: Condvar::new(),
             generation: AtomicU64::new(0),
             factory,
-            profiles,
+            profiles: RwLock::new(Arc::new(profiles)),
             trust,
             clock,
             entropy,
@@ -177,6 +192,12 @@ impl ReaderDesk {
         spawn(&common);
         let watchdog = tokio::task::spawn_local(watch(Arc::clone(&common)));
         Self { common, watchdog }
+    }
+
+    /// Where newer profiles are put.
+    #[must_use]
+    pub fn shelf(&self) -> ProfileShelf {
+        ProfileShelf(Arc::clone(&self.common))
     }
 
     /// Cards may be read, or not. One that already lies there is kept until it may.

@@ -21,7 +21,7 @@ use crate::{
         reading::ReadFailure,
     },
     ports::{CardChannel, CardReader, ChannelError, Disposition, ReaderError, ReaderEvent, ReaderIdentity, SlotName},
-    profile::{Action, Atr, CardProfile, Interface, Quirk, ReaderProfile, Sighting, UsbId, Verdict},
+    profile::{Action, Atr, CardProfile, Interface, ProfileCatalog, Quirk, ReaderProfile, Sighting, UsbId, Verdict},
     terminal::{input::Input, screen::ReaderState},
 };
 
@@ -65,6 +65,8 @@ pub(super) struct Worker {
     common: Arc<Common>,
     generation: u64,
     slots: BTreeMap<SlotName, Slot>,
+    /// Those the slots were met with.
+    profiles: Arc<ProfileCatalog>,
     told: RefCell<Option<(ReaderState, Option<String>)>>,
     /// Where the last card was read.
     served: Option<SlotName>,
@@ -85,10 +87,12 @@ enum Talk {
 
 impl Worker {
     pub(super) fn new(common: Arc<Common>, generation: u64) -> Self {
+        let profiles = common.profiles();
         Self {
             common,
             generation,
             slots: BTreeMap::new(),
+            profiles,
             told: RefCell::default(),
             served: None,
             running: signals::Running::default(),
@@ -262,7 +266,7 @@ impl Worker {
         let ReaderIdentity { usb, bcd_device, firmware_text } = identity;
         let usb = usb.map(|(vendor, product)| UsbId { vendor, product });
         let seen = Sighting { usb, bcd_device, firmware_text: firmware_text.as_deref(), ..Sighting::named(&name.0) };
-        let profile = self.common.profiles.find_reader(&seen);
+        let profile = self.profiles.find_reader(&seen);
         let known = profile.as_ref().ok().map(|profile| profile.title.clone());
         let usable = match profile {
             Ok(profile) => {
@@ -275,6 +279,21 @@ impl Worker {
             }
         };
         Slot { usable, known, card: None, signed: None, greeting_owed: true }
+    }
+
+    /// Between two cards newer profiles count: a reader may have become usable by them, or unusable.
+    fn take_profiles(&mut self, reader: &mut dyn CardReader) {
+        let newest = self.common.profiles();
+        if Arc::ptr_eq(&newest, &self.profiles) {
+            return;
+        }
+        self.profiles = newest;
+        let names: Vec<SlotName> = self.slots.keys().cloned().collect();
+        for name in names {
+            let Slot { usable, known, .. } = self.meet(&name, reader);
+            self.slots.entry(name).and_modify(|slot| (slot.usable, slot.known) = (usable, known));
+        }
+        self.show_slots();
     }
 
     fn show_slots(&self) {
@@ -294,6 +313,7 @@ impl Worker {
         if !self.alive() || !self.common.board().armed {
             return;
         }
+        self.take_profiles(reader);
         let now = self.common.clock.monotonic();
         let turn = |slot: &Slot| {
             slot.usable.as_ref().and(slot.card.as_ref()).map(|card| match card.turn {
@@ -327,7 +347,8 @@ impl Worker {
             self.post(Input::CardPresented { tap });
         }
         let atr = Atr::new(&card.atr);
-        let talk = match self.common.profiles.candidates(&atr, interface) {
+        let profiles = Arc::clone(&self.profiles);
+        let talk = match profiles.candidates(&atr, interface) {
             _ if card.mute => Talk::Failed(ChannelError::Unresponsive.into()),
             Verdict::Reject(rejected) => Talk::Failed(CardError::Rejected(rejection(rejected))),
             Verdict::Probe(candidates) => {
@@ -521,7 +542,8 @@ impl Worker {
         };
         let found = self.slots.iter().find_map(|(name, slot)| Some((name.clone(), lies(slot)?)));
         let (name, (profile, interface, atr, identities)) = found.ok_or(ReadFailure::Removed)?;
-        let Verdict::Probe(candidates) = self.common.profiles.candidates(&atr, interface) else {
+        let profiles = Arc::clone(&self.profiles);
+        let Verdict::Probe(candidates) = profiles.candidates(&atr, interface) else {
             return Err(ReadFailure::Foreign);
         };
         // Its application must be selected again, and it must still be the same card.
