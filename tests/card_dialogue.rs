@@ -11,89 +11,44 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use support::{
     bik1::{Example, booking},
+    scene::Scene,
     transcript::Transcript,
 };
 use teilhabe_terminal::{
-    card::{self, CardError, Reading, Session, Trust, bik1, key::sha256},
-    domain::{
-        documents::{DenyList, TrustList},
-        reading::{Evidence, Level, ReadFailure, Route},
-    },
+    card::{self, CardError, Session, bik1},
+    domain::reading::{Evidence, Level, ReadFailure, Route},
     ports::{CardChannel, ChannelError, Disposition},
+    profile::ProfileCatalog,
 };
-
-/// What the scene of a transcript sets.
-struct Scene {
-    trust: Trust,
-    now: Timestamp,
-    max_le: u16,
-}
-
-impl Scene {
-    fn of(transcript: &Transcript, example: &Example) -> Self {
-        let list = example.trust_list();
-        let trust = match transcript.scene("trust").unwrap_or("listed") {
-            "listed" => example.trust(),
-            "unlisted" => example.trust_without_issuers(),
-            "denied" => {
-                let cti: [u8; 16] = std::array::from_fn(|n| (n as u8) * 0x11);
-                let prefix = *sha256(&cti).0.first_chunk().unwrap();
-                let deny = DenyList { seq: 1, exp: list.exp, prefixes: vec![prefix] };
-                example.trust_with(Some(&list), Some(&deny))
-            }
-            "revoked" => {
-                let revoked_kids = vec![example.key("key_issuer").id()];
-                example.trust_with(Some(&TrustList { revoked_kids, ..list }), None)
-            }
-            "revoked-certificate" => {
-                let revoked_certificates = vec![sha256(&example.bytes(&["issuer_cert", "cose"]))];
-                example.trust_with(Some(&TrustList { revoked_certificates, issuers: Vec::new(), ..list }), None)
-            }
-            "newer" => {
-                let seq = 1_767_225_600_000;
-                example.trust_with(Some(&TrustList { seq, issuers: Vec::new(), ..list }), None)
-            }
-            other => panic!("what is trust {other}?"),
-        };
-        let now = transcript.scene("now").map_or(booking().unix_time, |text| text.parse().unwrap());
-        let max_le = transcript.scene("max-le").map_or(256, |text| text.parse().unwrap());
-        Self { trust, now: Timestamp::from_second(now).unwrap(), max_le }
-    }
-
-    fn identify(&self, channel: &mut dyn CardChannel) -> Result<Reading, CardError> {
-        bik1::identify(channel, self.max_le, &self.trust, self.now)
-    }
-}
-
-fn word(result: &Result<Reading, CardError>) -> &str {
-    match result {
-        Ok(reading) if reading.identified.chain_only => "identified_by_chain",
-        Ok(_) => "identified",
-        Err(error) => error.code(),
-    }
-}
 
 #[test]
 fn every_transcript_comes_to_what_it_says() {
     let example = Example::load();
-    let transcripts = Transcript::all("bik1");
-    assert!(transcripts.len() >= 60, "the transcripts are there");
-    for transcript in transcripts {
-        let scene = Scene::of(&transcript, &example);
+    assert!(Transcript::all("bik1").len() >= 60, "the transcripts are there");
+    for transcript in Transcript::everywhere() {
         let mut channel = transcript.play();
-        let identified = scene.identify(&mut channel);
-        let mut outcomes = vec![word(&identified).to_owned()];
-        if let (Ok(reading), true) = (&identified, transcript.outcomes.len() > 1) {
-            assert!(reading.identified.must_authenticate, "{}: a chip is never believed without", transcript.name);
-            let authenticated = card::authenticate(&mut channel, &reading.session, &booking());
-            outcomes.push(match &authenticated {
-                Ok(Evidence::Bik1(_)) => "authenticated".to_owned(),
-                Ok(other) => panic!("{}: {other:?}", transcript.name),
-                Err(error) => error.code().to_owned(),
-            });
-        }
+        let outcomes = Scene::of(&transcript, &example).outcomes(&mut channel, transcript.outcomes.len());
         assert_eq!(outcomes, transcript.outcomes, "{}", transcript.name);
         assert!(channel.is_finished(), "{}: only {} commands were sent", transcript.name, channel.played());
+    }
+}
+
+/// At least three each for whatever is read – good, refused, torn – and one for whatever is sent nothing.
+#[test]
+fn every_profile_and_every_method_has_its_transcripts() {
+    for card in ProfileCatalog::shipped().cards() {
+        let transcripts = Transcript::all(card.id.as_str());
+        let least = if card.method().is_some() { 3 } else { 1 };
+        assert!(transcripts.len() >= least, "{}: {}", card.id, transcripts.len());
+        if card.method().is_some() {
+            let ends = |outcome: &str| transcripts.iter().any(|t| t.outcomes.iter().any(|o| o == outcome));
+            assert!(ends("identified") && ends("channel_removed"), "{}", card.id);
+        }
+    }
+    let methods = Transcript::all("methods");
+    for word in ["uid", "storage", "file", "desfire", "ndef"] {
+        let of_method = methods.iter().filter(|t| t.name.starts_with(&format!("methods/{word}-")));
+        assert!(of_method.count() >= 3, "{word}");
     }
 }
 
@@ -119,25 +74,23 @@ fn a_good_card_needs_four_commands() {
     assert_eq!(evidence.signature, example.bytes(&["dyn", "sig_der"]));
 }
 
-/// Fault 14: as a loop over the steps. The next tap starts clean.
+/// Fault 14: as a loop over the steps of every method. The next tap starts clean.
 #[test]
 fn a_card_torn_at_any_step_proves_nothing() {
     let example = Example::load();
-    for name in ["good", "chain", "small-card", "get-response", "auth-card-fault"] {
-        let transcript = Transcript::load("bik1", name);
-        let scene = Scene::of(&transcript, &example);
+    let mut torn_at = 0;
+    for transcript in Transcript::everywhere().iter().filter(|transcript| transcript.is_good()) {
+        let scene = Scene::of(transcript, &example);
         for index in 0..transcript.len() {
-            let mut torn = transcript.play_torn_at(index);
-            let result = scene
-                .identify(&mut torn)
-                .and_then(|reading| card::authenticate(&mut torn, &reading.session, &booking()).map(|_| reading));
-            let error = result.expect_err("a torn card proves nothing");
-            assert_eq!(error, CardError::Channel(ChannelError::Removed), "{name} at {index}");
-            assert_eq!(error.failure(), ReadFailure::Removed);
-            let mut whole = transcript.play();
-            assert!(scene.identify(&mut whole).is_ok(), "{name} after a tear at {index}");
+            let outcomes = scene.outcomes(&mut transcript.play_torn_at(index), transcript.outcomes.len());
+            assert_eq!(outcomes.last().unwrap(), "channel_removed", "{} at {index}", transcript.name);
+            let again = scene.outcomes(&mut transcript.play(), transcript.outcomes.len());
+            assert_eq!(again, transcript.outcomes, "{} after a tear at {index}", transcript.name);
+            torn_at += 1;
         }
     }
+    assert!(torn_at > 140, "{torn_at} tears");
+    assert_eq!(CardError::Channel(ChannelError::Removed).failure(), ReadFailure::Removed);
 }
 
 /// Fault 10: yesterday's answer, correctly signed, over another booking; and one by another card's key.

@@ -262,6 +262,7 @@ fn card_list(seq: u64, exp: &str, entries: Vec<CardEntry>) -> SignedDocument {
     }
 }
 
+/// Fault 21 among others: a reference that two children share is nobody's, and staff must tell.
 #[test]
 fn a_standing_tells_the_entry_that_fits_and_no_other() {
     type Found = Option<(&'static str, CardState)>;

@@ -457,3 +457,28 @@ proptest::proptest! {
         proptest::prop_assert!(document::read(DocumentName::Keys, &[text], &expected).is_err());
     }
 }
+
+/// Faults 13 and 25: a list of trust or of profiles that is older, the same, over, cut in half or unsigned is refused as a
+/// whole, so that the one at hand stays.
+#[test]
+fn lists_are_taken_whole_signed_and_newer_or_not_at_all() {
+    for content in support::wire::contents() {
+        let name = content.name();
+        if !matches!(name, DocumentName::TrustList | DocumentName::DenyList | DocumentName::Profiles) {
+            continue;
+        }
+        let good = header(name);
+        let parts = issue(&good, &content);
+        assert!(read_at(name, &parts, now(), Some(good.seq - 1)).is_ok());
+        for held in [good.seq, good.seq + 1] {
+            assert_eq!(read_at(name, &parts, now(), Some(held)).map(drop), Err(DocumentError::Rollback), "{name:?}");
+        }
+        let over = issue(&Header { exp: now(), ..good.clone() }, &content);
+        assert_eq!(read(name, &over).map(drop), Err(DocumentError::Expired), "{name:?}");
+        let (signed, _) = parts[0].rsplit_once('.').unwrap();
+        for broken in [parts[0][..parts[0].len() / 2].to_owned(), signed.to_owned(), format!("{signed}.")] {
+            assert!(matches!(read(name, &[broken]), Err(DocumentError::Jws(_))), "{name:?}");
+        }
+        assert!(read(name, &[]).is_err(), "{name:?}");
+    }
+}

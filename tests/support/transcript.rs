@@ -10,8 +10,9 @@ use teilhabe_terminal::ports::{CardChannel, ChannelError, Disposition};
 
 use super::bik1::hex;
 
+/// A command as a transcript expects it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Command {
+pub enum Command {
     Exactly(Vec<u8>),
     Around(Vec<u8>, Vec<u8>),
 }
@@ -24,7 +25,7 @@ impl Command {
         }
     }
 
-    fn matches(&self, bytes: &[u8]) -> bool {
+    pub fn matches(&self, bytes: &[u8]) -> bool {
         match self {
             Self::Exactly(expected) => expected == bytes,
             Self::Around(before, after) => {
@@ -42,8 +43,11 @@ pub struct Transcript {
     pub scene: Vec<(String, String)>,
     /// `=` lines, in order.
     pub outcomes: Vec<String>,
-    exchanges: Vec<(Command, Result<Vec<u8>, ChannelError>)>,
+    pub(super) exchanges: Vec<Exchange>,
 }
+
+/// A command, and its answer or what the reader reports instead.
+pub type Exchange = (Command, Result<Vec<u8>, ChannelError>);
 
 impl Transcript {
     pub fn parse(name: &str, text: &str) -> Self {
@@ -84,14 +88,25 @@ impl Transcript {
 
     pub fn load(folder: &str, name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/transcripts/{folder}/{name}.apdu"));
-        Self::parse(name, &std::fs::read_to_string(path).unwrap())
+        Self::parse(&format!("{folder}/{name}"), &std::fs::read_to_string(path).unwrap())
+    }
+
+    /// All there are.
+    pub fn everywhere() -> Vec<Self> {
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+        let mut names: Vec<String> = std::fs::read_dir(folders)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names.iter().flat_map(|folder| Self::all(folder)).collect()
     }
 
     /// All of a folder, by name.
     pub fn all(folder: &str) -> Vec<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(folder);
-        let mut names: Vec<String> = std::fs::read_dir(path)
-            .unwrap()
+        let mut names: Vec<String> = std::fs::read_dir(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "apdu"))
             .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
@@ -102,6 +117,18 @@ impl Transcript {
 
     pub fn scene(&self, key: &str) -> Option<&str> {
         self.scene.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// The card is read, and proves what it can.
+    pub fn is_good(&self) -> bool {
+        let good = ["identified", "identified_by_chain", "authenticated", "message", "unsigned"];
+        self.outcomes.iter().all(|outcome| good.contains(&outcome.as_str()))
+    }
+
+    /// A card can say all of it by itself: what the reader or another program does is not in it, nor an answer of no byte,
+    /// which `vpcd` takes for none and waits on.
+    pub fn is_the_cards(&self) -> bool {
+        self.exchanges.iter().all(|(_, answer)| answer.as_ref().is_ok_and(|bytes| !bytes.is_empty()))
     }
 
     /// How many commands the dialogue has.
@@ -126,7 +153,7 @@ impl Transcript {
 /// Plays a transcript and complains about the first byte that differs.
 pub struct ReplayChannel {
     name: String,
-    left: VecDeque<(Command, Result<Vec<u8>, ChannelError>)>,
+    left: VecDeque<Exchange>,
     played: usize,
 }
 
