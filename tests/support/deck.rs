@@ -77,6 +77,7 @@ pub fn shown(cti: [u8; 16]) -> DemoCard {
         cti: Some(data_encoding::HEXLOWER.encode(&cti)),
         number: None,
         uid: None,
+        sun: None,
         child: "one of many".to_owned(),
         state: "active".to_owned(),
         offers: Vec::new(),
@@ -127,6 +128,7 @@ fn issue(data: &Path, cards: u32) -> Vec<[u8; 16]> {
                     state: CardState::Active,
                     tag: Tag::new(&format!("{:04}", number % 10_000)).unwrap(),
                     identities: vec![identity(*cti)],
+                    chip: None,
                 };
                 let card = tx.add_card(&card)?.ok_or(StoreError::Damaged("card"))?;
                 sites.iter().try_for_each(|site| tx.release_card(site, card))?;

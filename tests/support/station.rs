@@ -28,7 +28,6 @@ use teilhabe_terminal::{
     ports::{
         CardReader, CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, ReaderError, SecretStore,
     },
-    profile::ProfileCatalog,
     protocol::{
         document::{self, Content, Expectation, key_set},
         record,
@@ -211,7 +210,7 @@ impl Station {
             pins: Arc::new(NoPins),
             readers: Arc::new(NoReader),
             scanner: None,
-            profiles: ProfileCatalog::shipped(),
+            local_profiles: Vec::new(),
             central: Box::new(move |floor| -> Box<dyn CentralAccounts> {
                 Box::new(HttpsCentralAccounts::new(at_hand, floor, bounds(whole), true))
             }),
