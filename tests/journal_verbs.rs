@@ -17,7 +17,7 @@ use teilhabe_terminal::{
         delivery::{Delivery, Outcome},
         documents::{CardList, DocumentContent, DocumentName, SignedDocument},
         ids::{AccountId, BookingNumber, CardRef, ChildId, Digest, OperatorId, Tag},
-        reading::Route,
+        reading::{Level, Route},
         record::{BasisKind, Draft, Fact, ReversalReason, ServicePhase},
         standing::{CardEntry, CardState, Entitlement, Standing},
     },
@@ -369,7 +369,7 @@ fn a_standing_tells_what_this_child_or_card_had_here() {
     assert_eq!(told, expected);
     assert!(standing.own.iter().all(|own| own.settled == (own.record == id(3))));
     assert_eq!(standing.own[1].quantity, Quantity::Meal);
-    assert_eq!((standing.own[1].level, standing.own[1].amount.get(), standing.own[1].seq), (4, 430, 3));
+    assert_eq!((standing.own[1].level, standing.own[1].amount.get(), standing.own[1].seq), (Level::PROVEN, 430, 3));
     assert_eq!(standing.waiting, 6);
     assert_eq!(standing.offer_unsettled.get(), 6 * 430);
     assert_eq!(standing.oldest_waiting_s, u32::try_from((day(DAY) - day("2026-06-01")).get_days()).unwrap() * 86_400);

@@ -25,7 +25,6 @@ use teilhabe_terminal::{
         CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, Disposition, EscapeWay, ReaderError,
         ReaderEvent, ReaderIdentity, SlotName,
     },
-    profile::ProfileCatalog,
     sim::{VirtualCard, VirtualReaders},
     terminal::{
         command::OperatorCommand,
