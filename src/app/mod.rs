@@ -168,8 +168,20 @@ async fn run(
     asked: mpsc::Receiver<OperatorCommand>,
     (results, queue): (mpsc::UnboundedSender<Input>, mpsc::UnboundedReceiver<Input>),
 ) -> Result<JoinHandle<()>, JournalGone> {
-    let Parts { config, journal, reopen, secrets, pins, readers, scanner, local_profiles, central, clock, entropy, face } =
-        parts;
+    let Parts {
+        config,
+        journal,
+        reopen,
+        secrets,
+        pins,
+        readers,
+        scanner,
+        local_profiles,
+        central,
+        clock,
+        entropy,
+        face,
+    } = parts;
     let (journal, journal_thread) = match JournalDesk::open(journal, reopen) {
         Ok(opened) => opened,
         Err(error) => {
