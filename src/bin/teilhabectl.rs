@@ -10,10 +10,7 @@ use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use teilhabe_terminal::{
-    adapters::{
-        sqlite::JournalError,
-        system::{SystemClock, SystemEntropy},
-    },
+    adapters::sqlite::JournalError,
     app::{
         config::Config,
         inquiry::{Question, SOCKET},
@@ -21,8 +18,7 @@ use teilhabe_terminal::{
     },
     domain::ids::RecordId,
     installation::{Installation, InstallationError},
-    ports::Clock,
-    profile::ProfileCatalog,
+    profile::{ProfileCatalog, ProfileError},
 };
 
 #[derive(Parser)]
@@ -41,10 +37,30 @@ struct Arguments {
     verb: Verb,
 }
 
+#[path = "teilhabectl/doctor.rs"]
+mod doctor;
+#[cfg(feature = "pcsc")]
+#[path = "teilhabectl/probe.rs"]
+mod probe;
+
 #[derive(Subcommand)]
 enum Verb {
-    /// Checks reader, smart-card service, clock, keys and records, each with advice
-    Doctor,
+    /// Checks reader, driver, smart-card service, clock and records, each with advice
+    Doctor {
+        /// The machine's files lie under this directory instead of /: for trying what is found
+        #[arg(long, hide = true, default_value = "/")]
+        root: PathBuf,
+    },
+    /// Records how a card answers, with everything masked that names it, as a transcript for tests
+    #[cfg(feature = "pcsc")]
+    Probe {
+        /// Where to write it; else to standard output
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// Seconds to wait for a card
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+        wait: u64,
+    },
     /// What waits for the account
     #[command(subcommand)]
     Outbox(OutboxVerb),
@@ -124,7 +140,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         config.data.clone_from(data);
     }
     match &arguments.verb {
-        Verb::Doctor => doctor(arguments.json, &config),
+        Verb::Doctor { root } => {
+            doctor::doctor(arguments.json, &config, &catalog(&config), &doctor::Machine(root.clone()))
+        }
+        #[cfg(feature = "pcsc")]
+        Verb::Probe { out, wait } => {
+            probe::probe(&catalog(&config), out.as_deref(), std::time::Duration::from_secs(*wait))
+        }
         Verb::Outbox(OutboxVerb::List) => {
             let answer = ask(&config, Question::Outbox)?;
             if arguments.json {
@@ -158,7 +180,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             }
             Ok(answer["sound"] == true)
         }
-        Verb::Profiles(ProfilesVerb::Check { directory }) => check_profiles(directory.as_deref()),
+        Verb::Profiles(ProfilesVerb::Check { directory }) => check_profiles(arguments.json, directory.as_deref()),
         Verb::Config => {
             say(format_args!("{config:#?}"))?;
             Ok(true)
@@ -208,151 +230,27 @@ fn list(answer: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check_profiles(directory: Option<&Path>) -> anyhow::Result<bool> {
+/// The profiles a terminal with this configuration goes by.
+fn catalog(config: &Config) -> ProfileCatalog {
+    let catalog = ProfileCatalog::shipped();
+    match &config.workshop_profiles {
+        Some(folder) => catalog.with_local(&profile_folder::read(folder)),
+        None => catalog,
+    }
+}
+
+fn check_profiles(as_json: bool, directory: Option<&Path>) -> anyhow::Result<bool> {
     let mut catalog = ProfileCatalog::shipped();
     if let Some(directory) = directory {
         catalog = catalog.with_local(&profile_folder::read(directory));
     }
-    say(catalog.report())?;
+    if as_json {
+        for error in catalog.errors() {
+            let ProfileError { file, line, key, fault } = error;
+            say(json!({"file": file, "line": line, "key": key, "code": fault.code(), "text": fault.to_string()}))?;
+        }
+    } else {
+        say(catalog.report())?;
+    }
     Ok(catalog.errors().is_empty())
-}
-
-/// One finding: what was looked at, whether it is in order, what to do if not.
-struct Finding {
-    what: &'static str,
-    good: bool,
-    found: String,
-    advice: &'static str,
-}
-
-fn doctor(as_json: bool, config: &Config) -> anyhow::Result<bool> {
-    let mut findings = readers();
-    findings.extend(modules());
-    findings.push(clock());
-    findings.extend(data(config));
-    let good = findings.iter().all(|finding| finding.good);
-    for finding in findings {
-        let Finding { what, good, found, advice } = finding;
-        if as_json {
-            say(json!({"what": what, "good": good, "found": found, "advice": if good { "" } else { advice }}))?;
-        } else {
-            say(format_args!("{} {what}: {found}", if good { "ok " } else { "!! " }))?;
-            if !good {
-                say(format_args!("     → {advice}"))?;
-            }
-        }
-    }
-    Ok(good)
-}
-
-#[cfg(feature = "pcsc")]
-fn readers() -> Vec<Finding> {
-    use std::time::Duration;
-
-    use teilhabe_terminal::{
-        adapters::pcsc::PcscReaders,
-        ports::{CardReaderFactory as _, ReaderError, ReaderEvent},
-        profile::Sighting,
-    };
-
-    let finding = |good, found: String, advice| Finding { what: "reader", good, found, advice };
-    let mut reader = match PcscReaders.open() {
-        Ok(reader) => reader,
-        Err(ReaderError::Denied) => {
-            let advice =
-                "let this user's group use smart cards: install the polkit rule of the package, or sign in at the seat";
-            return vec![finding(false, "access denied".to_owned(), advice)];
-        }
-        Err(error) => {
-            let advice = "install and start pcscd (Debian: apt-get install pcscd); numbers and codes work without it";
-            return vec![finding(false, error.to_string(), advice)];
-        }
-    };
-    let events = reader.wait(Duration::from_millis(500)).unwrap_or_default();
-    let slots: Vec<_> = events
-        .into_iter()
-        .filter_map(|event| if let ReaderEvent::Slots(slots) = event { Some(slots) } else { None })
-        .next_back()
-        .unwrap_or_default();
-    if slots.is_empty() {
-        let advice = "plug the reader in; if it is, try another port and look whether its driver is installed";
-        return vec![finding(false, "none is plugged in".to_owned(), advice)];
-    }
-    let catalog = ProfileCatalog::shipped();
-    slots
-        .iter()
-        .map(|slot| match catalog.find_reader(&Sighting::named(&slot.0)) {
-            Ok(profile) if profile.capability.pcsc => {
-                let role = profile.slot_role(&slot.0);
-                finding(true, format!("{} ({}, {role:?})", slot.0, profile.title), "")
-            }
-            Ok(profile) => {
-                finding(false, slot.0.clone() + ": " + &profile.title, "this model cannot be used; take another")
-            }
-            Err(_) => finding(false, slot.0.clone(), "two profiles fit alike: teilhabectl profiles check"),
-        })
-        .collect()
-}
-
-#[cfg(not(feature = "pcsc"))]
-fn readers() -> Vec<Finding> {
-    let found = "this build has no PC/SC".to_owned();
-    vec![Finding { what: "reader", good: true, found, advice: "" }]
-}
-
-/// Kernel modules that take a reader away from PC/SC.
-fn modules() -> Vec<Finding> {
-    let loaded = std::fs::read_to_string("/proc/modules").unwrap_or_default();
-    let taken: Vec<&str> = ["pn533_usb", "pn533", "nfc"]
-        .into_iter()
-        .filter(|module| loaded.lines().any(|line| line.split(' ').next() == Some(module)))
-        .collect();
-    let good = taken.is_empty();
-    let found = if good { "none in the way".to_owned() } else { taken.join(", ") };
-    vec![Finding {
-        what: "kernel modules",
-        good,
-        found,
-        advice: "blacklist them: they claim NFC readers before pcscd can",
-    }]
-}
-
-fn clock() -> Finding {
-    let clock = SystemClock::new(&SystemEntropy::default());
-    let good = clock.synchronised();
-    let found = format!("{} {}", clock.wall(), if good { "synchronised" } else { "not synchronised" });
-    Finding { what: "clock", good, found, advice: "switch time synchronisation on: timedatectl set-ntp true" }
-}
-
-fn data(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let exists = config.data.exists();
-    findings.push(Finding {
-        what: "data directory",
-        good: exists,
-        found: config.data.display().to_string(),
-        advice: "start the terminal once, or name its directory with --data",
-    });
-    if !exists {
-        return findings;
-    }
-    match ask(config, Question::Outbox) {
-        Ok(answer) => {
-            let waiting = answer["waiting"].as_u64().unwrap_or(0);
-            let oldest = answer["oldest"].as_str().unwrap_or("-");
-            findings.push(Finding {
-                what: "records",
-                good: answer.get("error").is_none(),
-                found: format!("{waiting} waiting, oldest {oldest}"),
-                advice: "see the run book, \"When the terminal is blocked\"",
-            });
-        }
-        Err(error) => findings.push(Finding {
-            what: "records",
-            good: false,
-            found: format!("{error:#}"),
-            advice: "see the run book, \"When the terminal is blocked\"",
-        }),
-    }
-    findings
 }

@@ -18,6 +18,7 @@ mod files;
 mod identify;
 pub mod key;
 pub mod ndef;
+pub mod recording;
 pub mod status;
 mod steps;
 mod storage;

@@ -1,0 +1,110 @@
+//! `probe`: records how a card answers, without what names it, so that the dialogue can be told again as a test.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use jiff::Timestamp;
+use teilhabe_terminal::{
+    adapters::pcsc::PcscReaders,
+    card::{
+        self, Trust,
+        recording::{Recorder, Recording},
+    },
+    ports::{CardReader, CardReaderFactory as _, Disposition, ReaderEvent, ReaderIdentity, SlotName},
+    profile::{Atr, Interface, ProfileCatalog, ReaderProfile, Sighting, UsbId, Verdict},
+};
+
+use crate::say;
+
+/// A card and where it lies.
+struct Lying {
+    slot: SlotName,
+    atr: Vec<u8>,
+}
+
+/// Waits for a card, talks to it as a terminal would that knows no account, and writes the dialogue down.
+pub fn probe(catalog: &ProfileCatalog, out: Option<&Path>, wait: Duration) -> anyhow::Result<bool> {
+    let mut reader = PcscReaders.open().context("no reader can be asked; teilhabectl doctor says why")?;
+    let Lying { slot, atr: raw } = card_within(&mut *reader, wait)?;
+    let ReaderIdentity { usb, bcd_device, firmware_text } = reader.identity(&slot);
+    let usb = usb.map(|(vendor, product)| UsbId { vendor, product });
+    let seen = Sighting { usb, bcd_device, firmware_text: firmware_text.as_deref(), ..Sighting::named(&slot.0) };
+    let profile = catalog.find_reader(&seen)?.clone();
+    let interface = profile.slot_role(&slot.0).interface();
+    let Some(interface) = interface else { bail!("the slot \"{}\" takes no cards of customers", slot.0) };
+    let atr = Atr::new(&raw);
+    let mut recording = Recording::default();
+    if let Verdict::Probe(candidates) = catalog.candidates(&atr, interface) {
+        let mut channel = reader.connect(&slot).context("the card cannot be reached")?;
+        let now = Timestamp::UNIX_EPOCH;
+        // What it comes to is found out from what is written, below.
+        let _ =
+            card::identify(&mut Recorder::new(&mut *channel, &mut recording), &profile, &atr, &candidates, &Trust::default(), now);
+        channel.end(Disposition::Unpower);
+    }
+    let text = written(catalog, &profile, interface, &raw, &recording.masked())?;
+    match out {
+        Some(file) => {
+            fs::write(file, &text).with_context(|| file.display().to_string())?;
+            say(format_args!("written to {}; look it over before you pass it on", file.display()))?;
+        }
+        None => say(text.trim_end())?,
+    }
+    Ok(true)
+}
+
+fn card_within(reader: &mut dyn CardReader, wait: Duration) -> anyhow::Result<Lying> {
+    #[expect(clippy::disallowed_methods, reason = "a person lays the card on, by the real clock")]
+    let end = Instant::now() + wait;
+    let mut mute = false;
+    loop {
+        for event in reader.wait(Duration::from_millis(500))? {
+            match event {
+                ReaderEvent::Slots(slots) => ensure!(!slots.is_empty(), "no reader is plugged in"),
+                ReaderEvent::CardPresented { slot, atr, .. } => return Ok(Lying { slot, atr }),
+                ReaderEvent::CardMute { .. } => mute = true,
+                ReaderEvent::CardRemoved { .. } => mute = false,
+            }
+        }
+        #[expect(clippy::disallowed_methods, reason = "as above")]
+        let over = Instant::now() > end;
+        ensure!(!over || !mute, "the card that lies there says nothing");
+        ensure!(!over, "no card within {} s; hold one to the reader and try again", wait.as_secs());
+    }
+}
+
+/// The masked dialogue, with what it comes to when it is told again.
+fn written(
+    catalog: &ProfileCatalog,
+    profile: &ReaderProfile,
+    interface: Interface,
+    atr: &[u8],
+    recording: &Recording,
+) -> anyhow::Result<String> {
+    let parsed = Atr::new(atr);
+    let outcome = match catalog.candidates(&parsed, interface) {
+        Verdict::Reject(card) => format!("rejected {}", card.id),
+        Verdict::Probe(candidates) => {
+            let mut player = recording.play();
+            let now = Timestamp::UNIX_EPOCH;
+            let told = card::identify(&mut player, profile, &parsed, &candidates, &Trust::default(), now);
+            ensure!(player.is_faithful(), "without what names the card its dialogue would be another; nothing was written");
+            match told {
+                Ok(reading) => format!("identified level {}", reading.identified.level.get()),
+                Err(error) => error.code().to_owned(),
+            }
+        }
+    };
+    let mut text = String::new();
+    writeln!(text, "# Recorded by teilhabectl {} without any account; identities are masked.", env!("CARGO_PKG_VERSION"))?;
+    writeln!(text, "@ reader {}", profile.id)?;
+    writeln!(text, "@ interface {}", if interface == Interface::Contact { "contact" } else { "contactless" })?;
+    writeln!(text, "@ atr {}", data_encoding::HEXUPPER.encode(atr))?;
+    writeln!(text, "{recording}= {outcome}")?;
+    Ok(text)
+}

@@ -1,0 +1,264 @@
+//! The service tool as technicians call it: `profiles check`, `probe`, `doctor`, each as the real program.
+#![cfg(all(feature = "sim", feature = "pcsc"))]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
+
+mod support;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use data_encoding::HEXUPPER;
+use jiff::Timestamp;
+use serde_json::Value;
+use support::{
+    pcscd::PrivatePcscd,
+    practice::{Counting, Practice},
+    transcript::Transcript,
+};
+use teilhabe_terminal::{
+    card::{self, Trust},
+    profile::{Atr, Interface, ProfileCatalog, ReaderProfile, Verdict},
+    sim::{VirtualCard, VpcdSlot},
+};
+
+fn teilhabectl(socket: Option<&str>, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_teilhabectl"));
+    // Without a service of its own it must not find the machine's.
+    command.env("PCSCLITE_CSOCK_NAME", socket.unwrap_or("/nonexistent/pcscd.comm"));
+    command.args(arguments).output().unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// The README that technicians write a profile by.
+const README: &str = include_str!("../firmware-profiles/README.md");
+
+/// The reader and the card that it shows as complete files: models that are not in the folder.
+fn shown_in_the_readme() -> [&'static str; 2] {
+    let shown: Vec<&str> = README.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    shown.try_into().expect("two files are shown")
+}
+
+/// Fault 25 and issue 4, point 5: each thing `profiles check` has to find, found through the command, with file, key and
+/// code; the good files beside it stay in force.
+#[test]
+fn profiles_check_finds_what_is_wrong_with_a_file() {
+    let [new_model, new_card] = shown_in_the_readme();
+    let signals = |list: &str| format!("[escape]\nfamily = \"acs-ff00\"\n[signals]\naccept = {list}\n\n[[slot]]");
+    let raw = signals("[\"FF00400D0400000000\"]");
+    let key = "[identify]\nmethod = \"uid\"\nkey_a = \"FFFFFFFFFFFF\"";
+    let level = "[auth]\nmethod = \"uid\"\nmax_level = 4\n\n[[tests.atr]]";
+    let twin = new_model.replace("acme-100", "acme-101").replace("1234:ABCD", "1234:ABCE");
+    // File, its text, and the code with the key of each line that must come; nothing else may come.
+    type Files<'a> = Vec<(&'a str, String)>;
+    let reader = |from: &str, to: &str| vec![("acme-100.toml", new_model.replacen(from, to, 1))];
+    let card = |from: &str, to: &str| vec![("library-card.toml", new_card.replacen(from, to, 1))];
+    let cases: Vec<(Files<'_>, &[(&str, &str)])> = vec![
+        (reader("", ""), &[]),
+        (card("", ""), &[]),
+        (reader("vendor =", "wendor ="), &[("profile_unknown_key", "wendor")]),
+        (reader("[[slot]]", "[quirk]\nflags = [\"lazy\"]\n\n[[slot]]"), &[("profile_unknown_word", "quirk.flags.0")]),
+        (
+            vec![("acme-100.toml", new_model.to_owned()), ("acme-101.toml", twin)],
+            &[("profile_ambiguous", ""), ("profile_ambiguous", "")],
+        ),
+        (reader("[[slot]]", &raw), &[("profile_raw_bytes", "signals.accept.0")]),
+        (card("[identify]\nmethod = \"uid\"", key), &[("profile_key_material", "identify.key_a")]),
+        (card("[[tests.atr]]", level), &[("profile_level", "auth.max_level")]),
+        (reader("^Acme 100 ", "^Acme 200 "), &[("profile_pattern_without_sample", "match.names.0.regex")]),
+        (reader("[[slot]]", &signals("[\"led_blink\", \"buzzer_on_detect:on\"]").replace("ff00", "e0")), &[("profile_value", "signals.accept")]),
+    ];
+    for (files, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        // A good one that must stay in force beside the bad ones.
+        let good = new_model.replace("acme-100", "good").replace("Acme 100", "Good 1").replace("1234:ABCD", "1234:0001");
+        fs::write(folder.path().join("good.toml"), good).unwrap();
+        for (name, text) in &files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let output = teilhabectl(None, &["--json", "profiles", "check", folder.path().to_str().unwrap()]);
+        let found = lines(&output);
+        let found: Vec<(&str, &str)> =
+            found.iter().map(|line| (line["code"].as_str().unwrap(), line["key"].as_str().unwrap_or(""))).collect();
+        assert_eq!(found, expected, "{files:?}");
+        assert_eq!(output.status.success(), expected.is_empty(), "{files:?}");
+        let told = teilhabectl(None, &["profiles", "check", folder.path().to_str().unwrap()]);
+        let told = String::from_utf8(told.stdout).unwrap();
+        assert_eq!(told.matches("disabled: ").count(), expected.len(), "{told}");
+        assert!(told.lines().any(|line| line.starts_with("reader good ")), "{told}");
+        for (code, _) in expected {
+            assert!(told.contains(&format!("[{code}]")), "{told}");
+        }
+    }
+}
+
+/// Plays a recording as a terminal without any account would meet the card.
+fn outcome(transcript: &Transcript) -> String {
+    let catalog = ProfileCatalog::shipped();
+    let reader: &ReaderProfile =
+        catalog.readers().find(|reader| Some(reader.id.as_str()) == transcript.scene("reader")).unwrap();
+    let interface = match transcript.scene("interface") {
+        Some("contact") => Interface::Contact,
+        _ => Interface::Contactless,
+    };
+    let atr = Atr::new(&HEXUPPER.decode(transcript.scene("atr").unwrap_or_default().as_bytes()).unwrap());
+    match catalog.candidates(&atr, interface) {
+        Verdict::Reject(card) => format!("rejected {}", card.id),
+        Verdict::Probe(candidates) => {
+            let mut channel = transcript.play();
+            let now = Timestamp::UNIX_EPOCH;
+            let told = card::identify(&mut channel, reader, &atr, &candidates, &Trust::default(), now);
+            assert!(channel.is_finished(), "{}", transcript.name);
+            told.map_or_else(
+                |error| error.code().to_owned(),
+                |reading| format!("identified level {}", reading.identified.level.get()),
+            )
+        }
+    }
+}
+
+fn probed(service: &mut PrivatePcscd, mut card: VirtualCard, file: &Path) -> String {
+    let slot = VpcdSlot::connect(("127.0.0.1", service.port())).unwrap();
+    let ejector = slot.ejector();
+    let playing = std::thread::Builder::new().spawn(move || slot.present(&mut card, None)).unwrap();
+    let output = teilhabectl(Some(service.socket()), &["probe", "--wait", "20", "--out", file.to_str().unwrap()]);
+    ejector.eject();
+    playing.join().unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The service notices an empty slot up to 400 ms later; a new one has never seen the card.
+    service.swap("Virtual PCD");
+    fs::read_to_string(file).unwrap()
+}
+
+/// Issue 4, point 5, at the real `pcscd`: what `probe` writes plays as a test, and names nobody.
+#[test]
+fn probe_writes_transcripts_that_can_be_told_again_and_name_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("pcscd");
+    fs::create_dir(&home).unwrap();
+    let mut service = PrivatePcscd::start(&home);
+    let practice = Practice::new();
+    let uid = [0x04, 0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6];
+    let health = b"\x3B\x85\x80\x01\x30\x01\x01\x30\x30\x34";
+    let entropy = || std::sync::Arc::new(Counting::default());
+    // Secrets: the practice card's cti, the UID.
+    let cases = [
+        ("chip", practice.card("chip", None), "00112233445566778899AABBCCDDEEFF", "unknown_district"),
+        ("storage", VirtualCard::storage(&uid, entropy()), "A1B2C3D4E5F6", "unknown_district"),
+        ("health", practice.card("chip", None).with_atr(health), "00112233445566778899AABBCCDDEEFF", "rejected reject-egk"),
+    ];
+    for (name, card, secret, expected) in cases {
+        let key = card.public_key().map(|key| {
+            use p256::elliptic_curve::sec1::ToSec1Point;
+            HEXUPPER.encode(&key.to_sec1_point(true).as_bytes()[1..])
+        });
+        let file = folder.path().join(format!("{name}.apdu"));
+        let text = probed(&mut service, card, &file);
+        assert!(!text.contains(secret), "{name}: {text}");
+        assert!(key.is_none_or(|key| !text.contains(&key)), "{name}: {text}");
+        let transcript = Transcript::parse(name, &text);
+        assert_eq!(transcript.outcomes, [expected], "{name}: {text}");
+        assert_eq!(outcome(&transcript), expected, "{name}: {text}");
+        assert_eq!(transcript.len() > 0, name != "health", "{name}: a card of others hears nothing");
+    }
+    let nobody = teilhabectl(Some(service.socket()), &["probe", "--wait", "1"]);
+    assert!(!nobody.status.success());
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no card within 1 s"));
+}
+
+/// The recordings that are kept: each still comes to what it says.
+#[test]
+fn kept_recordings_come_to_what_they_say() {
+    let kept = Transcript::all("probe");
+    assert!(!kept.is_empty());
+    for transcript in kept {
+        assert_eq!([outcome(&transcript)], transcript.outcomes[..], "{}", transcript.name);
+    }
+}
+
+/// A machine by its files.
+fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    root
+}
+
+/// What the doctor says of `what`: in order or not, what was found, and the advice.
+fn says(findings: &[Value], what: &str) -> (bool, String, String) {
+    let finding = findings.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("{what}: {findings:?}"));
+    let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+    (finding["good"].as_bool().unwrap(), text("found"), text("advice"))
+}
+
+fn plist(version: &str) -> String {
+    format!("<dict>\n<key>CFBundleShortVersionString</key>\n<string>{version}</string>\n</dict>")
+}
+
+/// Issue 4, point 5: reader, driver, polkit, kernel modules and clock, each with advice where something is wrong.
+#[test]
+fn doctor_looks_at_the_machine_and_gives_advice() {
+    const CCID: &str = "usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist";
+    const POLICY: &str = "usr/share/polkit-1/actions/org.debian.pcsc-lite.policy";
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = PrivatePcscd::start(folder.path());
+    let doctor = |service: Option<&PrivatePcscd>, root: &tempfile::TempDir| {
+        let root = root.path().to_str().unwrap();
+        let data = folder.path().join("no-data");
+        let arguments = ["--json", "--data", data.to_str().unwrap(), "doctor", "--root", root];
+        lines(&teilhabectl(service.map(PrivatePcscd::socket), &arguments))
+    };
+
+    let sound = machine(&[(CCID, &plist("1.5.2")), ("proc/modules", "usbhid 65536 0 - Live 0x0\n")]);
+    let findings = doctor(Some(&service), &sound);
+    assert_eq!(says(&findings, "reader").1, "Virtual PCD 00 00 (Virtual PCD (vpcd), contactless)");
+    assert_eq!(says(&findings, "driver"), (true, "libccid 1.5.2".to_owned(), String::new()));
+    assert!(says(&findings, "polkit").0 && says(&findings, "kernel modules").0);
+    let (_, found, advice) = says(&findings, "clock");
+    assert!(found.contains("synchronised") && (advice.is_empty() || advice.contains("timedatectl")));
+    assert!(!says(&findings, "data directory").0);
+
+    let troubled = machine(&[
+        (CCID, &plist("1.5.2")),
+        ("etc/libccid_Info.plist", "<key>ifdDriverOptions</key>\n<string>0x0000</string>"),
+        ("proc/modules", "pn533_usb 20480 0 - Live 0x0\npn533 49152 1 pn533_usb, Live 0x0\nnfc 1 0 - Live 0x0\n"),
+        (POLICY, "<policyconfig/>"),
+    ]);
+    // Debian 12's libccid is too old for this model, which says itself what it would need instead.
+    service.swap("ACS ACR122U PICC Interface");
+    let findings = doctor(Some(&service), &troubled);
+    let (good, _, advice) = says(&findings, "driver");
+    assert!(!good && advice.contains("libccid 1.6.2"), "{advice}");
+    let (good, found, advice) = says(&findings, "kernel modules");
+    assert!(!good && advice.contains("blacklist pn533_usb"), "{advice}");
+    assert_eq!(found, "nfc, pn533, pn533_usb");
+    let (good, _, advice) = says(&findings, "polkit");
+    assert!(!good && advice.contains("access_pcsc"), "{advice}");
+    let (good, found, _) = says(&findings, "light and sound");
+    assert!(good && found.contains("while a card lies there"), "{found}");
+    let ruled = machine(&[
+        (CCID, &plist("1.10.0")),
+        (POLICY, "<policyconfig/>"),
+        ("etc/polkit-1/rules.d/50-teilhabe.rules", "if (action.id == \"org.debian.pcsc-lite.access_pcsc\") {}"),
+    ]);
+    let findings = doctor(Some(&service), &ruled);
+    assert!(says(&findings, "polkit").0 && says(&findings, "driver").0, "1.10 is newer than 1.6.2");
+
+    service.swap("SCM Micro SCL3711 Contactless Reader & NFC");
+    let (good, _, advice) = says(&doctor(Some(&service), &sound), "reader");
+    assert!(!good && advice.contains("cannot be used"), "{advice}");
+    service.swap("");
+    let (good, found, advice) = says(&doctor(Some(&service), &sound), "reader");
+    assert!(!good && found == "none is plugged in" && advice.contains("plug the reader in"));
+    let (good, _, advice) = says(&doctor(None, &machine(&[])), "reader");
+    assert!(!good && advice.contains("pcscd"), "{advice}");
+}
