@@ -72,12 +72,16 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
         (card("[identify]\nmethod = \"uid\"", key), &[("profile_key_material", "identify.key_a")]),
         (card("[[tests.atr]]", level), &[("profile_level", "auth.max_level")]),
         (reader("^Acme 100 ", "^Acme 200 "), &[("profile_pattern_without_sample", "match.names.0.regex")]),
-        (reader("[[slot]]", &signals("[\"led_blink\", \"buzzer_on_detect:on\"]").replace("ff00", "e0")), &[("profile_value", "signals.accept")]),
+        (
+            reader("[[slot]]", &signals("[\"led_blink\", \"buzzer_on_detect:on\"]").replace("ff00", "e0")),
+            &[("profile_value", "signals.accept")],
+        ),
     ];
     for (files, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
         // A good one that must stay in force beside the bad ones.
-        let good = new_model.replace("acme-100", "good").replace("Acme 100", "Good 1").replace("1234:ABCD", "1234:0001");
+        let good =
+            new_model.replace("acme-100", "good").replace("Acme 100", "Good 1").replace("1234:ABCD", "1234:0001");
         fs::write(folder.path().join("good.toml"), good).unwrap();
         for (name, text) in &files {
             fs::write(folder.path().join(name), text).unwrap();
@@ -151,7 +155,12 @@ fn probe_writes_transcripts_that_can_be_told_again_and_name_nobody() {
     let cases = [
         ("chip", practice.card("chip", None), "00112233445566778899AABBCCDDEEFF", "unknown_district"),
         ("storage", VirtualCard::storage(&uid, entropy()), "A1B2C3D4E5F6", "unknown_district"),
-        ("health", practice.card("chip", None).with_atr(health), "00112233445566778899AABBCCDDEEFF", "rejected reject-egk"),
+        (
+            "health",
+            practice.card("chip", None).with_atr(health),
+            "00112233445566778899AABBCCDDEEFF",
+            "rejected reject-egk",
+        ),
     ];
     for (name, card, secret, expected) in cases {
         let key = card.public_key().map(|key| {
@@ -195,7 +204,8 @@ fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
 
 /// What the doctor says of `what`: in order or not, what was found, and the advice.
 fn says(findings: &[Value], what: &str) -> (bool, String, String) {
-    let finding = findings.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("{what}: {findings:?}"));
+    let finding =
+        findings.iter().find(|finding| finding["what"] == what).unwrap_or_else(|| panic!("{what}: {findings:?}"));
     let text = |key: &str| finding[key].as_str().unwrap().to_owned();
     (finding["good"].as_bool().unwrap(), text("found"), text("advice"))
 }

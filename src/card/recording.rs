@@ -16,8 +16,7 @@ const MAX_EXCHANGES: usize = 512;
 /// So many digits or hexadecimal digits in a row may name somebody.
 const RUN: usize = 4;
 /// What stands for the identity of a chip: a `cti`.
-const CTI: [u8; 16] =
-    [0xC7, 0x10, 0xC7, 0x11, 0xC7, 0x12, 0xC7, 0x13, 0xC7, 0x14, 0xC7, 0x15, 0xC7, 0x16, 0xC7, 0x17];
+const CTI: [u8; 16] = [0xC7, 0x10, 0xC7, 0x11, 0xC7, 0x12, 0xC7, 0x13, 0xC7, 0x14, 0xC7, 0x15, 0xC7, 0x16, 0xC7, 0x17];
 /// What stands for a chip's public key: the x coordinate of P-256's base point (SEC 2, 2.4.2), so that it is a point.
 const KEY: [u8; 32] = [
     0x6B, 0x17, 0xD1, 0xF2, 0xE1, 0x2C, 0x42, 0x47, 0xF8, 0xBC, 0xE6, 0xE5, 0x63, 0xA4, 0x40, 0xF2, 0x77, 0x03, 0x7D,
@@ -185,7 +184,13 @@ impl Recording {
                 // Blocks of a storage card, files of a DESFire, data objects.
                 [0xFF, 0xB0, ..] | [0x90, 0xBD | 0xAD, ..] | [_, 0xCB, ..] => {
                     for byte in data.iter_mut() {
-                        *byte = if byte.is_ascii_digit() { b'0' } else if byte.is_ascii_graphic() { b'x' } else { 0 };
+                        *byte = if byte.is_ascii_digit() {
+                            b'0'
+                        } else if byte.is_ascii_graphic() {
+                            b'x'
+                        } else {
+                            0
+                        };
                     }
                 }
                 [_, 0xB0 | 0xC0, ..] => mask_runs(data),

@@ -94,8 +94,7 @@ fn readers(catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
     let mut reader = match PcscReaders.open() {
         Ok(reader) => reader,
         Err(ReaderError::Denied) => {
-            let advice =
-                "let this user use smart cards: install the polkit rule of the package, or sign in at the machine itself";
+            let advice = "let this user use smart cards: install the polkit rule of the package, or sign in at the machine itself";
             return only(Finding::bad("reader", "access denied", advice));
         }
         Err(error) => {
@@ -104,7 +103,8 @@ fn readers(catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
         }
     };
     let events = reader.wait(Duration::from_millis(500)).unwrap_or_default();
-    let told = events.into_iter().filter_map(|event| if let ReaderEvent::Slots(slots) = event { Some(slots) } else { None });
+    let told =
+        events.into_iter().filter_map(|event| if let ReaderEvent::Slots(slots) = event { Some(slots) } else { None });
     let slots = told.last().unwrap_or_default();
     if slots.is_empty() {
         let advice = "plug the reader in; if it is, try another port, and look below whether its driver knows it";
@@ -144,13 +144,23 @@ fn slot_findings(
     if profile.capability.pcsc {
         findings.push(Finding::good("reader", title));
     } else {
-        findings.push(Finding::bad("reader", title, "this model cannot be used; take one of firmware-profiles/README.md"));
+        findings.push(Finding::bad(
+            "reader",
+            title,
+            "this model cannot be used; take one of firmware-profiles/README.md",
+        ));
     }
     if let Some(bcd) = identity.bcd_device {
-        let known = profile.known_firmware.iter().find(|firmware| firmware.bcd.0 == bcd).map(|firmware| firmware.status);
+        let known =
+            profile.known_firmware.iter().find(|firmware| firmware.bcd.0 == bcd).map(|firmware| firmware.status);
         let found = format!("{:X}.{:02X} of {}", bcd >> 8, bcd & 0xFF, profile.title);
         let good = known != Some(FirmwareStatus::Bad);
-        findings.push(Finding::of("firmware", good, found, "known to fail: have the maker's update installed, or take another"));
+        findings.push(Finding::of(
+            "firmware",
+            good,
+            found,
+            "known to fail: have the maker's update installed, or take another",
+        ));
     }
     if !profiles.iter().any(|known| known.id == profile.id) {
         profiles.push(profile.clone());
@@ -256,11 +266,13 @@ fn scanner(config: &Config) -> Option<Finding> {
     Some(match fs::File::open(device) {
         Ok(_) => Finding::good("scanner", found),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let advice = "let this user read it: add the user to the group `input`, or write a udev rule for the device";
+            let advice =
+                "let this user read it: add the user to the group `input`, or write a udev rule for the device";
             Finding::bad("scanner", found, advice)
         }
         Err(error) => {
-            let advice = "plug it in; if it is, look in /dev/input/by-id what it is called and correct [scanner] device";
+            let advice =
+                "plug it in; if it is, look in /dev/input/by-id what it is called and correct [scanner] device";
             Finding::bad("scanner", format!("{found}: {error}"), advice)
         }
     })

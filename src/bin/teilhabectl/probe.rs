@@ -43,8 +43,14 @@ pub fn probe(catalog: &ProfileCatalog, out: Option<&Path>, wait: Duration) -> an
         let mut channel = reader.connect(&slot).context("the card cannot be reached")?;
         let now = Timestamp::UNIX_EPOCH;
         // What it comes to is found out from what is written, below.
-        let _ =
-            card::identify(&mut Recorder::new(&mut *channel, &mut recording), &profile, &atr, &candidates, &Trust::default(), now);
+        let _ = card::identify(
+            &mut Recorder::new(&mut *channel, &mut recording),
+            &profile,
+            &atr,
+            &candidates,
+            &Trust::default(),
+            now,
+        );
         channel.end(Disposition::Unpower);
     }
     let text = written(catalog, &profile, interface, &raw, &recording.masked())?;
@@ -93,7 +99,10 @@ fn written(
             let mut player = recording.play();
             let now = Timestamp::UNIX_EPOCH;
             let told = card::identify(&mut player, profile, &parsed, &candidates, &Trust::default(), now);
-            ensure!(player.is_faithful(), "without what names the card its dialogue would be another; nothing was written");
+            ensure!(
+                player.is_faithful(),
+                "without what names the card its dialogue would be another; nothing was written"
+            );
             match told {
                 Ok(reading) => format!("identified level {}", reading.identified.level.get()),
                 Err(error) => error.code().to_owned(),
@@ -101,7 +110,11 @@ fn written(
         }
     };
     let mut text = String::new();
-    writeln!(text, "# Recorded by teilhabectl {} without any account; identities are masked.", env!("CARGO_PKG_VERSION"))?;
+    writeln!(
+        text,
+        "# Recorded by teilhabectl {} without any account; identities are masked.",
+        env!("CARGO_PKG_VERSION")
+    )?;
     writeln!(text, "@ reader {}", profile.id)?;
     writeln!(text, "@ interface {}", if interface == Interface::Contact { "contact" } else { "contactless" })?;
     writeln!(text, "@ atr {}", data_encoding::HEXUPPER.encode(atr))?;
