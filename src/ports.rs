@@ -10,6 +10,7 @@ pub use crate::domain::record::Enrolled;
 use crate::domain::{
     delivery::{Pace, Payload, Receipt, Unsettled},
     documents::{Control, DocumentName, ReferenceKey, SignedDocument},
+    outcomes::{OutcomesPage, Place},
 };
 
 /// Name of a slot as PC/SC lists it.
@@ -240,6 +241,9 @@ pub trait CentralAccount {
 
     /// A newer version of a document than `have`; `None` if the account has none.
     fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>>;
+
+    /// The page of later outcomes that follows a place.
+    fn outcomes(&self, after: Place) -> Answering<'_, OutcomesPage>;
 
     /// The key for card references.
     fn reference_key(&self) -> Answering<'_, ReferenceKey>;

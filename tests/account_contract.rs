@@ -15,6 +15,7 @@ use teilhabe_terminal::{
         amount::Cents,
         delivery::Outcome,
         ids::{OfferId, ProviderId, SiteId},
+        outcomes::{LaterOutcome, Place},
         reading::{Evidence, Level, Route},
         record::BasisKind,
     },
@@ -424,6 +425,40 @@ async fn once_a_day_by_child_and_stronger_evidence_goes_first() {
                 assert_eq!(till.redeem(&tap).await, expected);
             }
             books(&bench, 4);
+        })
+    })
+    .await;
+}
+
+/// Pages of later outcomes follow each other. A page whose answer was lost is made again, and what follows the one that
+/// arrived names that one.
+#[tokio::test]
+async fn what_becomes_of_records_later_comes_page_by_page() {
+    both(|bench| {
+        Box::pin(async move {
+            let mut till = bench.till("canteen-a", 0).await;
+            let mut weaker = Vec::new();
+            let mut place = Place::default();
+            assert_eq!(till.outcomes(place).await.unwrap().lines, []);
+            for (n, card) in [("number-02", "lunch-02"), ("number-03", "lunch-03")] {
+                for card in [n, card] {
+                    let tap = till.tap(card, "lunch");
+                    if card == n {
+                        weaker.push(tap.part.id);
+                    }
+                    assert_eq!(till.redeem(&tap).await, "booked");
+                }
+                let lost = till.outcomes(place).await.unwrap();
+                bench.pass(SignedDuration::from_secs(1));
+                let page = till.outcomes(place).await.unwrap();
+                assert_eq!(page.lines, lost.lines, "nothing is left out because an answer was lost");
+                let said: Vec<_> = page.lines.iter().map(|line| (line.record, line.outcome, line.amount)).collect();
+                assert_eq!(said, [(*weaker.last().unwrap(), LaterOutcome::Corrected, Some(Cents::ZERO))]);
+                place = page.place;
+                assert_eq!(till.outcomes(place).await.unwrap().place, place, "nothing new leads nowhere");
+            }
+            let elsewhere = Place { page: None, ..place };
+            assert_eq!(till.outcomes(elsewhere).await.unwrap_err(), "outcomes_order");
         })
     })
     .await;

@@ -17,6 +17,8 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
+
 use front::{Front, Manners, Reply, Tls, always, booked, gzip, http, signed, to_records};
 use station::{Hands, Station, bounds, enrolled, fill, kept_documents};
 use support::wire::{enrolment, key, now, opening_key, payload, record_id, redemption};
@@ -26,10 +28,11 @@ use teilhabe_terminal::{
         delivery::{Delivery, Pace, Payload, Unsettled},
         documents::DocumentName,
         ids::{Digest, RecordId},
+        outcomes::LaterOutcome,
     },
     ports::{CentralAccount, CentralAccounts},
     protocol::{problem::Problem, receipt, record},
-    terminal::command::OperatorCommand,
+    terminal::{command::OperatorCommand, screen::AccountState},
 };
 
 /// Long enough for any honest exchange on a busy machine.
@@ -430,6 +433,70 @@ fn what_is_in_progress_is_settled_by_asking() {
     assert!(deliveries(&folder, &ids).iter().all(|delivery| *delivery == acknowledged()));
 }
 
+/// Protocol, 4, and fault 41: later outcomes are read page by page and put before staff; a page of yesterday, by another key
+/// or for another place changes nothing, however often it comes.
+#[test]
+fn later_outcomes_arrive_and_forged_ones_do_not() {
+    let front = Front::start();
+    let (folder, ids, mut station) = station(&front, 6, WHOLE);
+    station.waits(0);
+    station.serves();
+    front.book().later = vec![
+        (ids[0], LaterOutcome::Rejected),
+        (ids[1], LaterOutcome::Settled),
+        (ids[2], LaterOutcome::ReversedByOffice),
+        (record_id(99), LaterOutcome::Rejected),
+        (ids[3], LaterOutcome::PleaseConfirm),
+    ];
+    let asked = |pages: fn(&mut front::Book) -> Vec<u8>| -> Manners {
+        let forged = answered(200, &[], pages(&mut front.book()));
+        Arc::new(move |asked| if asked.path.starts_with("/v1/outcomes") { forged.clone() } else { Reply::Good })
+    };
+    let yesterday = asked(|book| front::page(book, 0, now() - SignedDuration::from_hours(24), "account"));
+    let by_the_terminal = asked(|book| front::page(book, 0, now(), "terminal"));
+    let of_later = asked(|book| front::page(book, 2, now(), "account"));
+    for forged in [yesterday, by_the_terminal, of_later] {
+        let seen = front.book().requests_to("GET /v1/outcomes");
+        front.behave(forged);
+        station.command(OperatorCommand::SendNow);
+        front.until("the forged page was asked for", |book| book.requests_to("GET /v1/outcomes") > seen);
+        // A whole round later it is surely judged.
+        station.command(OperatorCommand::SendNow);
+        front.until("and again", |book| book.requests_to("GET /v1/outcomes") > seen + 1);
+        assert_eq!(station.newest().status.later_refusals, 0);
+    }
+    front.behave(always(Reply::Good));
+    station.command(OperatorCommand::SendNow);
+    station.until("two later refusals", |screen| screen.status.later_refusals == 2);
+    front.until("to the end", |book| book.requests_to("GET /v1/outcomes?after=5") > 0);
+    station.stop();
+    let rejected = |reason: &str| Delivery::Rejected { reason: reason.to_owned(), seen: false };
+    let stand = deliveries(&folder, &ids);
+    assert_eq!(stand[0], rejected("rejected"));
+    assert_eq!(stand[2], rejected("reversed_by_office"));
+    assert!([1, 3, 4, 5].iter().all(|n| stand[*n] == acknowledged()), "{stand:?}");
+}
+
+/// Protocol, 2: with too old a program nothing more is granted once the days of grace are over; what is owed still goes,
+/// and all is well again when the account says so.
+#[test]
+fn too_old_a_program_is_told_in_time_and_then_grants_nothing() {
+    let front = Front::start();
+    front.book().minimum_version = ("9999.0.0", 30);
+    let (_folder, ids, mut station) = station(&front, 3, WHOLE);
+    station.waits(0);
+    station.serves();
+    assert_eq!(station.newest().status.account, AccountState::Connected, "in grace");
+    front.book().minimum_version = ("9999.0.0", 0);
+    station.command(OperatorCommand::SendNow);
+    station.until("suspended", |screen| screen.status.account == AccountState::Suspended);
+    front.book().minimum_version = ("0.0.1", 0);
+    station.command(OperatorCommand::SendNow);
+    station.until("in use again", |screen| screen.status.account == AccountState::Connected);
+    station.stop();
+    booked_once(&front, ids);
+}
+
 /// Stopped in the middle of a request that is never answered: the same bytes go at the next start.
 #[test]
 fn a_stop_in_the_middle_of_a_delivery_loses_nothing() {
@@ -441,7 +508,6 @@ fn a_stop_in_the_middle_of_a_delivery_loses_nothing() {
     front.behave(always(Reply::Good));
     let mut again = Station::start(folder.path(), WHOLE);
     again.waits(8);
-    again.command(OperatorCommand::SendNow);
     again.waits(0);
     again.stop();
     booked_once(&front, ids.iter().copied());

@@ -214,8 +214,12 @@ fn what_is_due_comes_in_sequence_with_the_bytes_that_were_frozen() {
     assert_eq!((&due[1].jws, &due[1].sealed, due[1].digest), (&frozen.jws, &frozen.sealed, frozen.digest));
     let awaited = journal.due(&account(), now, 500, Some(id(2))).unwrap();
     assert_eq!(awaited.iter().map(|payload| payload.seq).collect::<Vec<_>>(), [2]);
-    journal.begin_attempt(&[id(2)]).unwrap();
-    assert!(journal.due(&account(), now, 500, Some(id(2))).unwrap().is_empty(), "it is on its way already");
+    assert_eq!(journal.begin_attempt(&[id(2)]).unwrap(), 1);
+    let again = journal.due(&account(), now, 500, Some(id(2))).unwrap();
+    assert_eq!(again, awaited, "on its way in a batch, and still asked for alone: somebody stands waiting");
+    assert_eq!(journal.begin_attempt(&[id(2)]).unwrap(), 0, "which is no attempt of its own");
+    let behind = journal.due_after(&account(), now, 500, 3).unwrap();
+    assert_eq!(behind.iter().map(|payload| payload.seq).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(journal.next_due(&account()).unwrap().map(|due| due <= now), Some(true), "the others are due");
     journal.begin_attempt(&[id(1), id(3), id(4), id(5)]).unwrap();
     journal.postpone(&[id(1), id(3), id(4), id(5)], now + 1.hour(), "timeout").unwrap();

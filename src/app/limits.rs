@@ -101,6 +101,9 @@ pub const LOCK_AFTER: Duration = Duration::from_secs(600);
 /// After the disk did not take what became of a delivery: nothing more is sent before it does.
 pub const DISK_RETRY: Duration = Duration::from_secs(5);
 
+/// Pages of later outcomes that are read in a row, 500 lines each; the rest behind the next `hello`.
+pub const OUTCOME_PAGES: usize = 20;
+
 /// A record the account could not decide, or did not name in its receipt, goes again after this time.
 pub const DEFERRED: Duration = Duration::from_secs(60);
 

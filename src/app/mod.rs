@@ -322,10 +322,17 @@ async fn keep_house(shared: Rc<Shared>) {
             let at = moments.at(&*shared.clock);
             if at.clock.trusted { at.floor } else { moments.floor() }
         };
-        match shared.journal.run(move |journal| journal.purge(now)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => warn!(%error, "nothing could be purged"),
-            Err(JournalGone) => return,
+        // In slices, between which taps go on.
+        loop {
+            match shared.journal.run(move |journal| journal.purge(now)).await {
+                Ok(Ok(purged)) if purged.more => tokio::time::sleep(limits::SCRUB_PAUSE).await,
+                Ok(Ok(_)) => break,
+                Ok(Err(error)) => {
+                    warn!(%error, "nothing could be purged");
+                    break;
+                }
+                Err(JournalGone) => return,
+            }
         }
         shared.renew_profiles();
         if scrub(&shared).await.is_err() {

@@ -1,6 +1,6 @@
 //! Level 0: nouns and rules of the trade. Pure: no clock, no chance, no file, no log; all of that arrives as arguments.
 //!
-//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `booking`, `standing`, `documents`, `delivery`
+//! Order inside: `ids`, `time`, `amount` → `reading`, `offer`, `record` → `booking`, `standing`, `documents`, `delivery`, `outcomes`
 //! → `claim`, `number` → `policy` → `decision`.
 
 pub mod amount;
@@ -12,6 +12,7 @@ pub mod documents;
 pub mod ids;
 pub mod number;
 pub mod offer;
+pub mod outcomes;
 pub mod policy;
 pub mod reading;
 pub mod record;

@@ -154,6 +154,18 @@ pub fn verify(
     })
 }
 
+/// True if a program of this version is older than the oldest the account takes. Versions are numbers with dots between
+/// (Semantic Versioning, 2); what follows a hyphen or plus is not looked at. A minimum that is no version asks for nothing.
+#[must_use]
+pub fn is_older(version: &str, minimum: &str) -> bool {
+    let numbers = |text: &str| -> Option<[u64; 3]> {
+        let mut numbers = text.split(['-', '+']).next()?.split('.').map(|part| part.parse().ok());
+        let three = [numbers.next()??, numbers.next()??, numbers.next()??];
+        numbers.next().is_none().then_some(three)
+    };
+    numbers(version).zip(numbers(minimum)).is_some_and(|(version, minimum)| version < minimum)
+}
+
 /// State of the reader as a heartbeat tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -188,4 +200,27 @@ pub struct Heartbeat {
     pub clock_offset_ms: i64,
     /// Documents in force.
     pub documents: Vec<Version>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_older;
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        let cases = [
+            ("0.1.0", "0.1.0", false),
+            ("0.1.0", "0.1.1", true),
+            ("0.9.0", "0.10.0", true),
+            ("1.0.0", "0.10.0", false),
+            ("1.0.0-rc.1", "1.0.0", false),
+            ("0.1.0", "", false),
+            ("0.1.0", "next year", false),
+            ("0.1.0", "1.0.0.0", false),
+            ("0.1.0", "99999999999999999999.0.0", false),
+        ];
+        for (version, minimum, expected) in cases {
+            assert_eq!(is_older(version, minimum), expected, "{version} {minimum}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ use crate::domain::{
         AccountId, BookingNumber, CardRef, ChildId, Digest, DistrictId, OfferId, OperatorId, ProviderId, RecordId,
         SiteId, Tag, TerminalId,
     },
+    outcomes::LaterOutcome,
     reading::Route,
     record::{BasisKind, ReversalReason, ServicePhase},
     standing::CardState,
@@ -61,6 +62,7 @@ words! {
     ServicePhase [Single Start End];
     BasisKind [CardList Policy Fault Paper];
     ReversalReason [Undo WrongCard WrongOffer NotGiven Other NoConnection NeverShown];
+    LaterOutcome [Corrected Rejected ReversedByOffice NeedsNewCard PleaseConfirm Settled];
     DocumentName [Keys Descriptor Catalogue TrustList DenyList CardList Profiles];
 }
 

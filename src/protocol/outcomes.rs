@@ -11,10 +11,12 @@ use super::{
     jws::{self, JwsError, KeySet, SigningKey, Typ},
     signed_part::Total,
 };
+pub use crate::domain::outcomes::LaterOutcome;
 use crate::domain::{
     amount::{Cents, Month},
     documents::DocumentName,
     ids::{AccountId, Digest, RecordId},
+    outcomes::{Later, OutcomesPage, Place},
     record::Enrolment,
 };
 
@@ -65,24 +67,6 @@ impl OutcomesError {
     }
 }
 
-/// What became of a record after its receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LaterOutcome {
-    /// The office corrected the amount.
-    Corrected,
-    /// The office refused it.
-    Rejected,
-    /// The office took it back.
-    ReversedByOffice,
-    /// The card must be replaced before it serves again.
-    NeedsNewCard,
-    /// The provider is asked to confirm the service.
-    PleaseConfirm,
-    /// It stands in the statement of a month.
-    Settled,
-}
-
 /// One entry of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaterEntry {
@@ -90,6 +74,7 @@ pub struct LaterEntry {
     #[serde(with = "form")]
     pub id: RecordId,
     /// What became of it.
+    #[serde(with = "form")]
     pub outcome: LaterOutcome,
     /// The amount that now counts, for `corrected`.
     #[serde(with = "form::number::option", default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +108,19 @@ pub struct Page {
     pub prev: Option<Digest>,
     /// What happened, in order.
     pub entries: Vec<LaterEntry>,
+}
+
+impl Page {
+    /// What the page says, and where it ends: an empty one leads nowhere.
+    #[must_use]
+    pub fn follow(self, from: Place, digest: Digest) -> OutcomesPage {
+        let place = if self.entries.is_empty() { from } else { Place { cursor: self.cursor, page: Some(digest) } };
+        let lines = self.entries.into_iter().map(|entry| {
+            let LaterEntry { id: record, outcome, amount_cents: amount, month } = entry;
+            Later { record, outcome, amount, month }
+        });
+        OutcomesPage { place, lines: lines.collect() }
+    }
 }
 
 /// Signs a page; its digest is the next page's `prev`.

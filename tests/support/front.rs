@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
@@ -33,8 +34,10 @@ use teilhabe_terminal::{
     },
     protocol::{
         control::{self, ControlAnswer},
-        exchange::{ReceiptAnswer, RecordsRequest},
+        document::Audience,
+        exchange::{OutcomesAnswer, ReceiptAnswer, RecordsRequest},
         json,
+        outcomes::{self, LaterEntry, LaterOutcome, Page},
         problem::Problem,
         receipt, record,
     },
@@ -129,7 +132,7 @@ impl Authority {
 
     /// The chain of the terminal of the examples, leaf first.
     pub fn terminal(&self) -> Vec<Der> {
-        Self::leaf(&self.terminal_ca, &pair("terminal"), &[], ExtendedKeyUsagePurpose::ClientAuth, (2026, 2027))
+        Self::leaf(&self.terminal_ca, &pair("terminal"), &[], ExtendedKeyUsagePurpose::ClientAuth, (2026, 2028))
     }
 
     fn revoking_the_terminal(&self) -> CertificateRevocationListDer<'static> {
@@ -301,6 +304,12 @@ pub struct Book {
     pub requests: Vec<String>,
     /// Connections that never became a request.
     pub handshakes_failed: usize,
+    /// What the office made of records later, in order.
+    pub later: Vec<(RecordId, LaterOutcome)>,
+    /// Digest of the page that ended at a cursor.
+    pages: BTreeMap<u64, Digest>,
+    /// The oldest program it takes, and the days of grace; empty: any.
+    pub minimum_version: (&'static str, u16),
 }
 
 impl Book {
@@ -537,8 +546,8 @@ impl Inside {
                     documents: Vec::new(),
                     beacon: [4; 16],
                     issued_at: now(),
-                    minimum_version: "0.0.1".to_owned(),
-                    grace_days: 30,
+                    minimum_version: book.minimum_version.0.to_owned(),
+                    grace_days: book.minimum_version.1,
                     refresh: Vec::new(),
                 };
                 let control = control::sign(&key("account"), &me.account, &me.terminal, &control);
@@ -558,6 +567,10 @@ impl Inside {
                 }
                 (200, signed("account", &receipts))
             }
+            ("GET", path) if path.starts_with("/v1/outcomes?after=") => {
+                let after = path.rsplit('=').next().unwrap().parse().unwrap();
+                (200, page(&mut book, after, now(), "account"))
+            }
             ("GET", path) => {
                 let id = path.strip_prefix("/v1/records/").and_then(|id| id.parse().ok()).map(RecordId);
                 match id.and_then(|id| Some((id, book.entries.get(&id)?))) {
@@ -568,6 +581,30 @@ impl Inside {
             _ => missing,
         }
     }
+}
+
+/// The page of at most two lines that follows a cursor, made at this time and signed by the key of that label.
+pub fn page(book: &mut Book, after: u64, iat: Timestamp, label: &str) -> Vec<u8> {
+    let me = enrolment();
+    let entries: Vec<LaterEntry> = (book.later.iter().skip(after as usize).take(2))
+        .map(|(id, outcome)| LaterEntry { id: *id, outcome: *outcome, amount_cents: None, month: None })
+        .collect();
+    let cursor = after + entries.len() as u64;
+    let page = Page {
+        iss: me.account,
+        aud: Audience::Terminal(me.terminal),
+        iat,
+        exp: iat + SignedDuration::from_mins(10),
+        after,
+        cursor,
+        prev: book.pages.get(&after).copied(),
+        entries,
+    };
+    let (outcomes, digest) = outcomes::sign_page(&key(label), &page);
+    if cursor > after {
+        book.pages.insert(cursor, digest);
+    }
+    json::to_vec(&OutcomesAnswer { outcomes })
 }
 
 /// A receipt's entry that books.

@@ -32,7 +32,10 @@ use teilhabe_terminal::{
         document::{self, Content, Expectation, key_set},
         record,
     },
-    terminal::{command::OperatorCommand, screen::Screen},
+    terminal::{
+        command::OperatorCommand,
+        screen::{Page, Screen},
+    },
 };
 
 use crate::{
@@ -238,6 +241,19 @@ impl Station {
     /// Waits until so many records wait.
     pub fn waits(&mut self, records: u32) {
         self.until(&format!("{records} waiting"), |screen| screen.status.waiting.records == records);
+    }
+
+    /// The newest picture there is.
+    pub fn newest(&mut self) -> &Screen {
+        while let Ok(screen) = self.screens.try_recv() {
+            self.now = Some(screen);
+        }
+        self.now.as_ref().unwrap()
+    }
+
+    /// Waits until the terminal serves, which it puts off as long as its documents may still come.
+    pub fn serves(&mut self) {
+        self.until("in service", |screen| matches!(screen.page, Page::Ready { .. }));
     }
 
     pub fn command(&self, command: OperatorCommand) {

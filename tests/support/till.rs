@@ -33,6 +33,7 @@ use teilhabe_terminal::{
         delivery::{Outcome, Payload, Receipt},
         documents::{CardList, Control, DocumentContent, DocumentName},
         ids::{Digest, DistrictId, Identity, IdentityKind, OfferId, OperatorId, RecordId},
+        outcomes::{OutcomesPage, Place},
         reading::{Bik1Evidence, Evidence, Level, Route},
         record::{Basis, BasisKind, Enrolment, Frozen, ReversalReason, ServicePhase},
     },
@@ -40,10 +41,10 @@ use teilhabe_terminal::{
         control::{self, ControlAnswer},
         document::{self, AccountKeySet, Content, Document, Expectation, key_set},
         enrolment::{ActivationCode, Admitted, Der, Device, EnrolmentRequest, ReferenceKeyAnswer},
-        exchange::{DocumentAnswer, ReceiptAnswer, RecordsRequest},
+        exchange::{DocumentAnswer, OutcomesAnswer, ReceiptAnswer, RecordsRequest},
         json,
         jws::{KeySet, SigningKey},
-        receipt,
+        outcomes, receipt,
         record::{self, Claim, SealedPart, SignedClock, SignedFact, SignedPart},
         seal::SealingKey,
     },
@@ -337,6 +338,17 @@ impl Till {
         let control = control::verify(&answer.control, &self.set, self.now(), &self.enrolment, None).unwrap();
         self.beacon = control.beacon;
         control
+    }
+
+    /// The page of later outcomes that follows a place, or why a terminal would not believe it.
+    pub async fn outcomes(&self, from: Place) -> Result<OutcomesPage, &'static str> {
+        let (status, body) = self.door.get(&format!("/v1/outcomes?after={}", from.cursor)).await;
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+        let answer: OutcomesAnswer = json::from_slice(&body, 1 << 20).unwrap();
+        let (now, me) = (self.now(), &self.enrolment);
+        let read = outcomes::verify_page(&answer.outcomes, &self.set, now, me, from.cursor, from.page);
+        let (page, digest) = read.map_err(|error| error.code())?;
+        Ok(page.follow(from, digest))
     }
 
     pub async fn document(&self, name: DocumentName) -> Document {

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         delivery::{Payload, Receipt, Unsettled},
         documents::{AccountDescriptor, Control, DocumentName, ReferenceKey, SignedDocument, TrustList},
+        outcomes::{OutcomesPage, Place},
         record::Enrolment,
     },
     ports::{Answering, CentralAccount, Heard, KeptDocument},
@@ -18,9 +19,10 @@ use crate::{
         control::{self, ControlAnswer},
         document::{self, AccountKeySet, Content, Document, Expectation, key_set},
         enrolment::{Der, ReferenceKeyAnswer, RenewalAnswer, RenewalRequest},
-        exchange::{DocumentAnswer, ReceiptAnswer, RecordsRequest, WAIT_HEADER},
+        exchange::{DocumentAnswer, OutcomesAnswer, ReceiptAnswer, RecordsRequest, WAIT_HEADER},
         json,
         jws::{KeySet, PublicKey},
+        outcomes,
         problem::Problem,
         receipt,
     },
@@ -225,6 +227,22 @@ impl CentralAccount for HttpsCentralAccount {
 
     fn document(&self, name: DocumentName, have: Option<u64>) -> Answering<'_, Option<SignedDocument>> {
         Box::pin(self.whole_document(name, have))
+    }
+
+    fn outcomes(&self, after: Place) -> Answering<'_, OutcomesPage> {
+        Box::pin(async move {
+            let answered = self.get(&format!("/v1/outcomes?after={}", after.cursor)).await?;
+            let answer: OutcomesAnswer =
+                json::from_slice(&answered.body, outcomes::MAX_LEN + SMALL).map_err(|_| wrong_place("not_outcomes"))?;
+            let keys = self.believed.borrow().key_set();
+            let page =
+                outcomes::verify_page(&answer.outcomes, &keys, (self.now)(), &self.enrolment, after.cursor, after.page);
+            let (page, digest) = page.map_err(|error| {
+                warn!(code = error.code(), "a page of outcomes was refused");
+                wrong_place(error.code())
+            })?;
+            Ok(heard(&answered, page.follow(after, digest)))
+        })
     }
 
     fn reference_key(&self) -> Answering<'_, ReferenceKey> {

@@ -5,7 +5,7 @@
 //! transaction, when sequence and predecessor are known.
 //!
 //! Order inside: `error`, `witness`, `schema`, `folder`, `rows` → this file → one file per group of verbs: `commit`,
-//! `standing`, `outbox`, `bookings`, `enrolments`, `documents`, `operators`, `inspect`, `purge`.
+//! `standing`, `later`, `outbox`, `bookings`, `enrolments`, `documents`, `operators`, `inspect`, `purge`.
 
 mod bookings;
 mod commit;
@@ -14,6 +14,7 @@ mod enrolments;
 mod error;
 mod folder;
 mod inspect;
+mod later;
 mod operators;
 mod outbox;
 mod purge;

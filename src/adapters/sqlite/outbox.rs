@@ -9,7 +9,7 @@
 //! | queued, in flight | `quarantine` | quarantined |
 //! | quarantined | `release`; `settle` by a receipt | queued; as above |
 //! | in flight | `open` | queued, due at once |
-//! | acknowledged, disputed, rejected | anything | unchanged: an answer is final |
+//! | acknowledged, disputed, rejected | anything here | unchanged: a receipt is final, but for what `later` tells |
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -18,6 +18,7 @@ use super::{
     Journal, LOG_SOFT,
     commit::{lower_unsettled, restore, take_back},
     error::JournalError,
+    later::catch_up,
     rows::{self, count, digest_column, id_column, small, state},
 };
 use crate::domain::{
@@ -381,13 +382,18 @@ fn enter(
     if !open && entry.state != state::QUARANTINED {
         return Ok(Entered::Unchanged);
     }
+    let at = now;
     let now = now.as_millisecond();
     match &receipt.outcome {
         Outcome::Booked { booking } => {
             let number = booking.as_ref().map_or("", BookingNumber::as_str);
             close(tx, &entry, state::ACKNOWLEDGED, number, "", now)?;
+            catch_up(tx, enrolment, entry.no, receipt.record, at)?;
         }
-        Outcome::Disputed { reason } => close(tx, &entry, state::DISPUTED, "", reason, now)?,
+        Outcome::Disputed { reason } => {
+            close(tx, &entry, state::DISPUTED, "", reason, now)?;
+            catch_up(tx, enrolment, entry.no, receipt.record, at)?;
+        }
         Outcome::Rejected { reason } => {
             take_back(tx, enrolment, receipt.record)?;
             restore(tx, entry.no)?;

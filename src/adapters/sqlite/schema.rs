@@ -8,10 +8,11 @@ use zeroize::Zeroizing;
 use super::error::JournalError;
 
 /// One entry per schema version, in order; forward only, never edited after release.
-const MIGRATIONS: [&str; VERSION as usize] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; VERSION as usize] =
+    [include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_outcomes.sql")];
 
 /// The newest schema this program knows.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Bytes of a page: SQLCipher 4's own choice, which the pragma `page_size` does not tell.
 pub(super) const PAGE: u64 = 4096;

@@ -1,5 +1,6 @@
 //! What the account says of itself and of us: `hello`, documents, reference key, certificate.
 
+use jiff::SignedDuration;
 use tracing::{info, warn};
 
 use super::Pump;
@@ -10,6 +11,7 @@ use crate::{
         delivery::{Unsettled, back_off},
         documents::{Control, DocumentName, TerminalStanding},
     },
+    protocol::control::is_older,
     terminal::{
         input::Input,
         screen::{AccountState, BlockedBy},
@@ -32,6 +34,7 @@ impl Pump {
                 self.regard(&control).await?;
                 self.documents(&control).await?;
                 self.renew().await?;
+                self.outcomes().await?;
             }
             Err(why) => {
                 self.unreachable(&why);
@@ -95,10 +98,11 @@ impl Pump {
         self.link.beacon.set(control.beacon);
         let (beacon, issued_at) = (control.beacon, control.issued_at);
         let _ = self.shared.journal.run(move |journal| journal.remember_beacon(&account, beacon, issued_at)).await?;
-        if self.link.standing.replace(control.standing) != control.standing {
+        let standing = self.standing(control).await?;
+        if self.link.standing.replace(standing) != standing {
             self.shared.publish_view(&self.link);
         }
-        self.state = match control.standing {
+        self.state = match standing {
             TerminalStanding::Active => AccountState::Connected,
             TerminalStanding::Suspended => AccountState::Suspended,
             TerminalStanding::Revoked => AccountState::Revoked,
@@ -106,6 +110,39 @@ impl Pump {
         self.publish();
         // What it means for the terminal as a whole is the machine's to say: other accounts may go on.
         Ok(())
+    }
+
+    /// How the account regards us. With too old a program it serves us for its days of grace, which are counted from when
+    /// it first said so; then it is as if it had suspended us: what is owed still goes, and nothing more is granted.
+    async fn standing(&mut self, control: &Control) -> Result<TerminalStanding, JournalGone> {
+        let outdated = is_older(env!("CARGO_PKG_VERSION"), &control.minimum_version);
+        // By trusted time: a clock that jumps ahead for a minute ends no grace.
+        let now = {
+            let mut moments = self.shared.moments.borrow_mut();
+            let at = moments.at(&*self.shared.clock);
+            if at.clock.trusted { at.floor } else { moments.floor() }
+        };
+        let account = self.link.account();
+        let since =
+            match self.shared.journal.run(move |journal| journal.outdated_since(&account, outdated, now)).await? {
+                Ok(since) => since,
+                Err(error) => {
+                    warn!(%error, "it is not known since when this program is too old; its grace begins now");
+                    outdated.then_some(now)
+                }
+            };
+        let Some(since) = since else { return Ok(control.standing) };
+        if self.last_error.is_none() {
+            self.last_error = Some("version_outdated");
+        }
+        let grace = SignedDuration::from_hours(24 * i64::from(control.grace_days));
+        let left = grace - now.duration_since(since);
+        warn!(
+            account = %self.link.account(), minimum = control.minimum_version, hours_left = left.as_hours().max(0),
+            "the account asks for a newer program"
+        );
+        let over = left <= SignedDuration::ZERO && control.standing == TerminalStanding::Active;
+        Ok(if over { TerminalStanding::Suspended } else { control.standing })
     }
 
     /// Fetches what is newer than ours, or what the account wants fetched. A document that cannot be had now keeps its

@@ -1,5 +1,5 @@
 //! Carries what the journal owes to one account, and brings back what the account says: receipts, standing, beacon,
-//! documents. One batch in flight; an awaited record travels alone and passes the queue.
+//! documents, later outcomes. One batch in flight; an awaited record travels alone and passes the queue.
 //!
 //! Nothing here decides what an answer means: that is the table of `adapters/https`. Nothing here loses a record: every
 //! way out of an attempt is a settled receipt or the same bytes again.
@@ -7,8 +7,9 @@
 //! Two things can fail and have a back-off each. The connection: `hello` finds out, and nothing is sent while it does not
 //! go well. A delivery while the connection is good: then the cause is looked for in the batch, by [`flow`].
 //!
-//! Order inside: `flow` → this file → `delivery`, `greeting`.
+//! Order inside: `flow` → this file → `delivery`, `greeting`, `afterwards`.
 
+mod afterwards;
 mod delivery;
 mod flow;
 mod greeting;
