@@ -315,7 +315,7 @@ fn a_broken_page_is_found() {
 fn texts_of(window: &impl slint::ComponentHandle) -> Vec<(String, String, Rect)> {
     let mut texts = Vec::new();
     for element in root(window).match_inherits("Styled").find_all() {
-        let text = element.accessible_label().unwrap_or_default().to_string();
+        let text = element.accessible_id().unwrap_or_default().to_string();
         let style = element.type_name().unwrap_or_default().to_string();
         if !text.trim().is_empty() {
             texts.push((text, style, Rect::of(&element)));
