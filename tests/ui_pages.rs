@@ -15,8 +15,8 @@ use std::{
 use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pictures::{Picture, SIZES};
 use ruler::Ruler;
-use slint::ComponentHandle;
-use teilhabe_terminal::ui::{Face, Metrics, Options, Scheme};
+use slint::{ComponentHandle, platform::WindowEvent};
+use teilhabe_terminal::ui::{Face, Look, Metrics, Options, Scheme};
 
 /// Measures texts with the fonts of the window.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -78,6 +78,12 @@ fn every_page_is_drawn_and_can_be_read() {
                 let picture = pictures::draw(&face, &screen);
                 pictures::save(&picture, &file);
                 weak.extend(unreadable(&face, &picture).into_iter().map(|text| format!("{file}: {text}")));
+                if by_hand(&face, &name) {
+                    let picture = face.window().window().take_snapshot().expect("the software renderer draws");
+                    pictures::save(&picture, &format!("{name}-by-hand{}", &file[name.len()..]));
+                    weak.extend(unreadable(&face, &picture).into_iter().map(|text| format!("{file}, by hand: {text}")));
+                    face.window().global::<Look<'_>>().set_seconds_left(0);
+                }
             }
         }
     };
@@ -147,6 +153,11 @@ fn everything_has_its_place() {
                     let place = format!("{size_name} {text_size} {language}");
                     let mut found = controls(&face);
                     found.extend(cut_texts(&face, &ruler, &mut natural));
+                    if by_hand(&face, &name) {
+                        found.extend(controls(&face));
+                        found.extend(cut_texts(&face, &ruler, &mut natural));
+                        face.window().global::<Look<'_>>().set_seconds_left(0);
+                    }
                     for fault in found {
                         faults.entry(format!("{name}: {fault}")).or_default().push(place.clone());
                     }
@@ -157,6 +168,31 @@ fn everything_has_its_place() {
     let list: Vec<String> =
         faults.iter().map(|(fault, places)| format!("{fault}\n      {}", places.join(" · "))).collect();
     assert!(list.is_empty(), "{} faults\n{}", list.len(), list.join("\n"));
+}
+
+/// States of a page that no picture of the machine brings about, only hands.
+fn by_hand(face: &Face, name: &str) -> bool {
+    match name {
+        "view" => face.window().global::<Look<'_>>().set_seconds_left(20),
+        "detail-booked" => {
+            let all = ElementQuery::from_root(face.window()).find_all();
+            let take_back = all.iter().find(|element| {
+                let label = element.accessible_label().unwrap_or_default();
+                ["Stornieren", "Take back"].contains(&label.as_str())
+            });
+            take_back.expect("a booking can be taken back").invoke_accessible_default_action();
+        }
+        "number" => {
+            for digit in "123456789012345678".chars() {
+                let text = slint::SharedString::from(digit);
+                face.window().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+                face.window().window().dispatch_event(WindowEvent::KeyReleased { text });
+            }
+        }
+        _ => return false,
+    }
+    pictures::settle();
+    true
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
