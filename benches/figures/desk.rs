@@ -69,6 +69,8 @@ pub struct Tap {
     pub class: Option<ResultClass>,
     /// Why, where it is a refusal.
     pub reason: Option<String>,
+    /// Records that waited when the result was shown.
+    pub waiting: u32,
 }
 
 /// How long a card takes over each step.
@@ -162,6 +164,7 @@ impl Desk {
         self.readers.insert(SLOT, card);
         let reading = self.picture("reading", |screen| matches!(screen.page, Page::Reading { .. }));
         let shown = self.picture("result", |screen| matches!(screen.page, Page::Result(_)));
+        let waiting = shown.screen.status.waiting.records;
         let Page::Result(result) = shown.screen.page else { unreachable!("waited for a result") };
         if let Some(record) = result.record {
             // As a face does once it has drawn the picture.
@@ -176,6 +179,7 @@ impl Desk {
             card: shown.watch.card,
             class: result.class,
             reason: result.reason,
+            waiting,
         }
     }
 

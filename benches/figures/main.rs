@@ -86,8 +86,11 @@ fn on_an_account(report: &mut Report, scale: Scale) {
     let Some(mut office) = report.prepare("account", || Office::open(folder.path(), scale)) else { return };
     let pcscd = report.prepare("pcscd", stack::Pcscd::start);
 
+    if let Some(pcscd) = &pcscd {
+        report.take("P5", || drain::drain(pcscd, scale));
+    }
     let small = folder.path().join("small");
-    if report.wants(&["P2", "P3", "P4", "P5", "lane"])
+    if report.wants(&["P2", "P3", "P4", "lane"])
         && let Some(pcscd) = &pcscd
         && let Some(site) = report.prepare("terminal", || Site::enrol(&small, &office, pcscd, 0))
         && report.prepare("documents", || site.settle_in(&mut office)).is_some()
@@ -95,7 +98,6 @@ fn on_an_account(report: &mut Report, scale: Scale) {
         report.take("P2", || reader::read(&site, &mut office, pcscd));
         report.take_all(&["P3", "P4"], || tap::online(&site, &mut office, scale));
         report.take("lane", || lane::lane(&site, &mut office, pcscd, scale.lane));
-        report.take("P5", || drain::drain(&site, &mut office, pcscd, scale));
     }
     let large = folder.path().join("large");
     if report.wants(&["P1", "P6", "P7", "P8", "P9"])

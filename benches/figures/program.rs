@@ -211,7 +211,8 @@ pub fn at_rest(site: &Site, pcscd: &Pcscd) -> Taken<Vec<Figure>> {
             floor: None,
             met: window.is_some() && counted.memory <= 60.0,
             more: json!({ "measured": kind, "headless": headless.memory, "no_window": why,
-                          "not_measured": "while draining 100,000; growth over 100,000 taps" }),
+                          "see": "P5 peak_mb while draining, soak for growth over taps",
+                          "not_measured": "draining 100,000; growth over 100,000 taps" }),
         },
         Figure {
             key: "P8",
