@@ -84,7 +84,7 @@ pub fn drain(pcscd: &Pcscd, scale: Scale) -> Taken<Figure> {
 }
 
 /// So many children while the account is away.
-fn queue(site: &Site, office: &mut Office, taps: u32) -> Taken<()> {
+pub fn queue(site: &Site, office: &mut Office, taps: u32) -> Taken<()> {
     let desk = Desk::open(site);
     for _ in 0..taps {
         let tap = desk.tap(office.card());

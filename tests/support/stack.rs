@@ -303,6 +303,11 @@ impl Terminal {
         self.wait("ready with a reader", |line| line["screen"] == "ready" && line["reader"]["state"] == "ready");
     }
 
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The number of its process.
     pub fn pid(&self) -> u32 {
         self.process.child.id()
