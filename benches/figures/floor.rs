@@ -45,7 +45,7 @@ pub fn loops(material: &Material, data: &Path, count: u32) -> Vec<Duration> {
              PRAGMA secure_delete = ON;
              PRAGMA trusted_schema = OFF;
              PRAGMA temp_store = MEMORY;
-             PRAGMA cache_size = -8192;
+             PRAGMA cache_size = -4096;
              PRAGMA wal_autocheckpoint = 0;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;

@@ -52,7 +52,7 @@ pub(super) fn configure(connection: &Connection) -> Result<(), JournalError> {
          PRAGMA secure_delete = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -8192;
+         PRAGMA cache_size = -4096;
          PRAGMA wal_autocheckpoint = 0;",
     )?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
