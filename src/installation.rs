@@ -64,12 +64,14 @@ impl Installation {
     pub fn open(config: &Config) -> Result<Self, InstallationError> {
         let data = &config.data;
         make_private(data).map_err(|source| InstallationError::Directory { path: data.clone(), source })?;
+        // Before anything is made: of two that start for the first time, one makes the keys and the other ends.
+        let held = Journal::hold(data)?;
         let key = wrapping_key(data, config.secrets)?;
         let key_origin = key.origin();
         let mut secrets = SecretFile::open(&data.join(SECRETS), &key, Box::new(SystemEntropy::default()))?;
         let database = secrets.get_or_make(DATABASE_KEY)?;
         let pepper = secrets.get_or_make(PIN_PEPPER)?;
-        let journal = Journal::open(data, &database)?;
+        let journal = Journal::open_held(held, &database)?;
         let directory = data.clone();
         let reopen = Box::new(move || Journal::open(&directory, &database));
         let pins = Arc::new(ArgonPins::new(pepper, Box::new(SystemEntropy::default())));

@@ -180,8 +180,6 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
     let clock = Arc::new(SystemClock::new(&*entropy));
     let local_profiles = config.workshop_profiles.as_deref().map(app::profile_folder::read).unwrap_or_default();
     let readers = readers();
-    // A production account refuses a workshop as it refuses a simulated reader.
-    let simulated = readers.simulated() || config.workshop_profiles.is_some();
     let scanner = scanner(&config);
     let bounds = Bounds { connect: limits::CONNECT, whole: limits::EXCHANGE, answer: limits::ANSWER_BYTES };
     let central_clock = Arc::clone(&clock);
@@ -195,7 +193,7 @@ fn start(config: Config, face: Face) -> Result<Running, Ended> {
         scanner,
         local_profiles,
         central: Box::new(move |floor_s| -> Box<dyn CentralAccounts> {
-            Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, simulated))
+            Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds))
         }),
         clock,
         entropy,

@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, rc::Rc, time::Duration};
 
 use jiff::Timestamp;
 use thiserror::Error;
+use uuid::{Builder, Uuid};
 
 pub use crate::domain::record::Enrolled;
 use crate::domain::{
@@ -274,6 +275,8 @@ pub struct EnrolmentOffer {
     pub host: String,
     /// `O` of the root certificate: the municipality.
     pub municipality: String,
+    /// The root certificate, DER.
+    pub root: Vec<u8>,
     /// When the code was minted: a trusted instant.
     pub minted_at: Timestamp,
 }
@@ -322,12 +325,14 @@ pub trait CentralAccounts {
     /// A stable code if root, chain or key are unusable.
     fn connect(&self, enrolled: &Enrolled, key: &[u8], kept: &[KeptDocument]) -> Result<Connected, &'static str>;
 
-    /// Looks at the server behind an activation code. `key` is a fresh signing key, PKCS #8, kept under `key_name`.
+    /// Looks at the server behind an activation code. `key` is a signing key, PKCS #8, kept under `key_name`. `practice`
+    /// tells the account that no real card need stand behind what this terminal reads.
     fn begin<'a>(
         &'a self,
         code: &'a str,
         key: &'a [u8],
         key_name: &'a str,
+        practice: bool,
     ) -> Enrolling<'a, Box<dyn EnrolmentDialogue>>;
 }
 
@@ -354,6 +359,9 @@ pub trait SecretStore: Send {
     /// A text for the log if it could not be made durable.
     fn put(&mut self, name: &str, secret: &[u8]) -> Result<(), String>;
 
+    /// Names of all secrets.
+    fn names(&self) -> Vec<String>;
+
     /// Forgets a secret.
     ///
     /// # Errors
@@ -377,4 +385,12 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// Fills the buffer with unpredictable bytes.
     fn fill(&self, buffer: &mut [u8]);
+
+    /// A UUID of version 7 (RFC 9562, 5.7): milliseconds of the wall clock, then 74 random bits.
+    fn uuid_v7(&self, wall: Timestamp) -> Uuid {
+        let mut random = [0; 10];
+        self.fill(&mut random);
+        let millis = u64::try_from(wall.as_millisecond()).unwrap_or(0);
+        Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
 }

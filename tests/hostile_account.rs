@@ -42,7 +42,7 @@ const SHORT: Duration = Duration::from_millis(700);
 
 fn client(front: &Front, whole: Duration) -> Rc<dyn CentralAccount> {
     let enrolled = enrolled(front.authority(), &front.address.to_string());
-    let accounts = HttpsCentralAccounts::new(Arc::new(Hands::new()), Arc::new(AtomicU64::new(0)), bounds(whole), true);
+    let accounts = HttpsCentralAccounts::new(Arc::new(Hands::new()), Arc::new(AtomicU64::new(0)), bounds(whole));
     let (account, documents) = accounts.connect(&enrolled, &key("terminal").to_pkcs8(), &kept_documents()).unwrap();
     assert_eq!(documents.len(), 2);
     account

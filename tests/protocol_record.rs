@@ -17,6 +17,7 @@ use teilhabe_terminal::{
         record::{Fact, Frozen, Record},
     },
     protocol::{
+        exchange::RecordEntry,
         json as strict,
         jws::{self, JwsError, KeySet, Kid, PublicKey, Typ},
         receipt::{self, ReceiptError},
@@ -175,19 +176,27 @@ fn what_the_account_would_not_take_is_not_frozen() {
     assert_eq!(try_freeze(&large), Err(FreezeError::Evidence));
 }
 
+/// Fault 33: the new record names the old digest and carries the old sealed part, which opens under the old ids alone.
 #[test]
 fn a_refiled_record_opens_under_its_old_ids() {
     let (record, first) = (redemption(1), Digest([1; 32]));
     let original = freeze(&record, 9, first);
     let mut again = enrolment();
     again.terminal = teilhabe_terminal::domain::ids::TerminalId::new("T-2").unwrap();
-    let refiled = record::refile(&record, &original, &again, 1, first, &key("terminal"));
+    let fact = Fact::Refiled { original: record.id, frozen: Box::new(original.clone()) };
+    let successor = Record { id: record_id(2), fact, ..record.clone() };
+    let sealing = opening_key().sealing_key();
+    let refiled = record::freeze(&successor, &again, 1, first, &key("terminal"), &sealing).unwrap();
     let new = record::verify(&refiled.jws, terminal_key).unwrap().part;
     assert_eq!(new.fact, SignedFact::Refiled { original: original.digest });
-    assert_eq!((new.id, &new.terminal, refiled.sealed == original.sealed), (record.id, &again.terminal, true));
+    assert_eq!((new.id, &new.terminal, &refiled.sealed), (record_id(2), &again.terminal, &original.sealed));
     let old = record::verify(&original.jws, terminal_key).unwrap().part;
     assert_eq!(old.sealed, new.sealed);
     assert_eq!(record::open(&old, &refiled.sealed, &opening_key()).unwrap().unwrap().evidence, bik1_evidence());
+    assert!(record::open(&new, &refiled.sealed, &opening_key()).is_err());
+    let entry =
+        RecordEntry::from(&Payload { original_jws: Some(original.jws.clone()), ..payload(&successor, 1, &refiled) });
+    assert_eq!((entry.original_jws, entry.jws), (Some(original.jws), refiled.jws));
 }
 
 fn sent() -> Vec<Payload> {

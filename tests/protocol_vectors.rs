@@ -221,6 +221,7 @@ fn receipts() {
             digest: digest(&sent["digest"]),
             jws: String::new(),
             sealed: Vec::new(),
+            original_jws: None,
         })
         .collect();
     check(&file, |case| {

@@ -13,7 +13,7 @@ use teilhabe_terminal::{
     terminal::{
         effect::{Chime, Effect, TimerToken},
         input::Input,
-        screen::{Page, Place, ResultClass, Screen},
+        screen::{BlockedBy, Page, Place, ResultClass, Screen},
     },
 };
 
@@ -125,12 +125,15 @@ struct Court {
     asides: BTreeSet<RecordId>,
     neutral: bool,
     armed: bool,
-    closed: bool,
+    /// The line that was told last.
+    told: String,
+    closed: Option<BlockedBy>,
 }
 
 impl Court {
     /// Before the input: what the driver tells.
     fn hear(&mut self, machine: &Machine, line: &str) {
+        line.clone_into(&mut self.told);
         let failed_for_good = line == "commit-failed";
         if line == "committed" || failed_for_good {
             let record = machine.committing.unwrap();
@@ -166,7 +169,7 @@ impl Court {
                             self.reversals.push((*reverses, record.id));
                         }
                         Fact::Served { of } => prop_assert!(self.on_disk.contains(of)),
-                        Fact::NoticeAck { .. } => {}
+                        Fact::NoticeAck { .. } | Fact::Refiled { .. } => {}
                     }
                 }
                 _ => {}
@@ -188,7 +191,9 @@ impl Court {
         {
             prop_assert!(self.on_disk.contains(&record), "green after disk");
         }
-        if self.closed {
+        // Another identity is the cure of some; the line of an account may bring one.
+        let cure = |why: BlockedBy| why.ends_with_activation() && ["activate", "account"].contains(&self.told.as_str());
+        if self.closed.is_some_and(|why| !cure(why)) {
             prop_assert_eq!(&before.page, &after.page, "out of service is for good");
             // What is on disk is still sent, and what was seen is still remembered.
             let harmless = |effect: &Effect| {
@@ -197,14 +202,13 @@ impl Court {
                     Effect::EndCard { .. }
                         | Effect::MarkShown(_)
                         | Effect::WakeForwarder { awaited: None }
-                        | Effect::RememberNotice { .. }
                         | Effect::Stop
                 )
             };
             prop_assert!(effects.iter().all(harmless), "{:?}", effects);
         }
-        self.closed = matches!(after.page, Page::OutOfService(_));
-        prop_assert!(!(self.closed && after.armed));
+        self.closed = if let Page::OutOfService(why) = after.page { Some(why) } else { None };
+        prop_assert!(!(self.closed.is_some() && after.armed));
         if after.refused_command.is_some() {
             prop_assert!(effects.is_empty(), "a refused command wants nothing: {:?}", effects);
             let quiet = |screen: &Screen| Screen { refused_command: None, ..screen.clone() };

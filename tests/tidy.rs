@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("domain", &["domain"], &["thiserror", "jiff", "uuid"]),
     ("cbor", &["cbor"], &["minicbor", "thiserror"]),
     ("scanner", &["scanner"], &[]),
-    ("ports", &["domain"], &["thiserror", "jiff"]),
+    ("ports", &["domain"], &["thiserror", "jiff", "uuid"]),
     (
         "protocol",
         &["domain", "cbor", "protocol"],

@@ -120,7 +120,7 @@ impl Desk {
             readers: Arc::new(timed),
             scanner: None,
             local_profiles: Vec::new(),
-            central: Box::new(move |floor_s| Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds, true))),
+            central: Box::new(move |floor_s| Box::new(HttpsCentralAccounts::new(central_clock, floor_s, bounds))),
             clock,
             entropy,
             face: Face {

@@ -63,7 +63,7 @@ fn payloads(site: &Site) -> Vec<Posted> {
     let mut journal = site.open().journal;
     let account = journal.enrolments().unwrap().remove(0).enrolment.account;
     let due = journal.due(&account, now(), u32::MAX, None).unwrap();
-    due.into_iter().map(|payload| Posted { jws: payload.jws, sealed: payload.sealed }).collect()
+    due.into_iter().map(|payload| Posted { jws: payload.jws, sealed: payload.sealed, original_jws: None }).collect()
 }
 
 fn rate(folder: &Path, entries: u32, posted: &[Posted]) -> Taken<f64> {

@@ -202,7 +202,7 @@ impl Site {
         let kept: Vec<_> = journal.documents(&account).unwrap();
         let kept: Vec<_> = kept.into_iter().map(|d| KeptDocument { name: d.name, parts: d.parts }).collect();
         let bounds = Bounds { connect: limits::CONNECT, whole: limits::EXCHANGE, answer: limits::ANSWER_BYTES };
-        let ways = HttpsCentralAccounts::new(Arc::new(clock()), Arc::new(AtomicU64::new(0)), bounds, true);
+        let ways = HttpsCentralAccounts::new(Arc::new(clock()), Arc::new(AtomicU64::new(0)), bounds);
         let key = secrets.get(&enrolled.key_name).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (_, documents) = runtime.block_on(async { ways.connect(&enrolled, &key, &kept) }).unwrap();

@@ -17,10 +17,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::task;
 
 use super::{
-    Account, AccountError, body,
+    Account, AccountError,
+    admission::Answer,
+    body,
     certificates::{self, days},
     claims::BEACON_DAYS,
-    intake::{Intake, Posted, receipt},
+    intake::{Intake, MAX_BATCH, Posted, receipt},
     keys::random,
     store::{StoreError, Terminal, Tx},
 };
@@ -32,10 +34,9 @@ use crate::{
     protocol::{
         control::{self, ControlAnswer, Heartbeat},
         document::Audience,
-        enrolment::{self, EnrolmentRequest, ReferenceKeyAnswer, RenewalRequest},
+        enrolment::{self, EnrolmentRequest, PollRequest, ReferenceKeyAnswer, RenewalRequest},
         exchange::{
-            DocumentAnswer, MAX_RECORDS, MAX_REQUEST_LEN, OutcomesAnswer, PACE_HEADER, ReceiptAnswer, RecordsRequest,
-            TIME_HEADER,
+            DocumentAnswer, MAX_REQUEST_LEN, OutcomesAnswer, PACE_HEADER, ReceiptAnswer, RecordsRequest, TIME_HEADER,
         },
         json,
         jws::Typ,
@@ -190,16 +191,22 @@ async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, AccountError> 
 
 async fn enrol(State(account): Shared, request: Request<Body>) -> Result<Response, AccountError> {
     let request: EnrolmentRequest = read(request, enrolment::MAX_LEN).await?;
-    let admitted = blocking(move || account.write(|tx| account.enrol(tx, &request))).await?;
-    Ok(match admitted {
-        Ok(admitted) => answer(StatusCode::CREATED, &admitted),
-        Err(problem) => refuse(problem, ""),
-    })
+    let answered = blocking(move || account.write(|tx| account.enrol(tx, &request))).await?;
+    Ok(answered.map_or_else(|problem| refuse(problem, ""), |answered| enrolled(&answered)))
 }
 
-/// Nobody waits for approval here: every enrolment is decided at once.
-async fn poll() -> Response {
-    refuse(Problem::NotFound, "")
+/// The question for the office's decision.
+async fn poll(State(account): Shared, Path(id): Path<String>, request: Request) -> Result<Response, AccountError> {
+    let request: PollRequest = read(request, enrolment::MAX_LEN).await?;
+    let answered = blocking(move || account.write(|tx| account.poll(tx, &id, &request))).await?;
+    Ok(enrolled(&answered))
+}
+
+fn enrolled(answered: &Answer) -> Response {
+    match answered {
+        Answer::Admitted(admitted) => answer(StatusCode::CREATED, admitted),
+        Answer::Pending(pending) => answer(StatusCode::ACCEPTED, pending),
+    }
 }
 
 async fn renew(State(account): Shared, request: Request) -> Result<Response, AccountError> {
@@ -298,12 +305,12 @@ async fn records(State(account): Shared, request: Request) -> Result<Response, A
     let body = bytes(request, MAX_REQUEST_LEN).await?;
     let malformed = |code: &str| AccountError::problem(Problem::MalformedRequest, code);
     let request = RecordsRequest::read(&body).map_err(|error| malformed(error.code()))?;
-    if request.records.len() > MAX_RECORDS {
+    if request.records.len() > MAX_BATCH {
         return Err(AccountError::problem(Problem::TooLarge, ""));
     }
     let posted = request.records.into_iter().map(|entry| {
         let sealed = entry.sealed_bytes().ok_or_else(|| malformed("sealed"))?;
-        Ok(Posted { jws: entry.jws, sealed })
+        Ok(Posted { jws: entry.jws, sealed, original_jws: entry.original_jws })
     });
     let posted = posted.collect::<Result<Vec<_>, AccountError>>()?;
     let receipt = caller.scoped(Rule::Standing, move |account, tx, terminal, _| {

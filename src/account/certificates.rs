@@ -132,8 +132,16 @@ impl Certificates {
         let params = leaf(params, ExtendedKeyUsagePurpose::ClientAuth, now, TERMINAL_LIFETIME);
         let issuer = Issuer::from_ca_cert_der(&self.terminal_ca, &self.terminal_key)?;
         let certificate = params.signed_by(&Point(key), &issuer)?;
-        let chain = vec![certificate.der().to_vec(), self.terminal_ca.to_vec()];
+        let chain = self.terminal_chain(certificate.der().to_vec());
         Ok((chain, whole_seconds(now + TERMINAL_LIFETIME)))
+    }
+}
+
+impl Certificates {
+    /// A terminal's certificate with its intermediate, leaf first.
+    #[must_use]
+    pub fn terminal_chain(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
+        vec![leaf, self.terminal_ca.to_vec()]
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    intake::{Intake, Verdict, berlin},
+    intake::{Intake, Original, Verdict, berlin},
     judge::{self, Proven, Terms},
     ledger::Posting,
     store::{Card, NewRedemption, ProviderStanding, Redemption, RedemptionState, StoreError},
@@ -12,7 +12,7 @@ use crate::{
     domain::{
         amount::Quantity,
         documents::{DocumentName, TerminalStanding},
-        ids::{BookingNumber, Digest},
+        ids::{BookingNumber, Digest, RecordId},
         offer::{Offer, UnknownCard},
         reading::{Level, Route},
         record::{BasisKind, ServicePhase},
@@ -86,28 +86,36 @@ pub(super) fn judge(
         Verdict::Rejected(reason) if found.reversed => (RedemptionState::Reversed, reason.code()),
         Verdict::Rejected(reason) => (RedemptionState::Rejected, reason.code()),
     };
-    intake.tx.add_redemption(&NewRedemption {
-        record: part.id,
-        terminal: intake.terminal.id.clone(),
-        provider: intake.terminal.provider.clone(),
-        card: found.card.as_ref().map(|card| card.id),
-        child: found.card.as_ref().and_then(|card| card.child),
-        offer: claim.offer.clone(),
-        service_date: claim.service_date,
-        tapped_at: part.tapped_at,
-        route: claim.route,
-        basis: claim.basis.kind,
-        level: found.level.unwrap_or(Level::TYPED),
-        amount: claim.amount,
-        quantity: claim.quantity.clone(),
-        state,
-        reason: reason.to_owned(),
-        posting: found.posting,
-    })?;
+    intake.tx.add_redemption(&case.row(part.id, &found, state, reason))?;
     if state == RedemptionState::Disputed {
         intake.tx.note_for_office(part.id, reason, intake.now)?;
     }
     Ok(verdict)
+}
+
+/// Keeps a refiled redemption for the office, under the record that brought it: whose it is and what its evidence proves,
+/// by the ids it was made under. Its signature counter is used up. Gives the office's note.
+pub(super) fn keep(
+    intake: &Intake<'_>,
+    record: RecordId,
+    original: &Original,
+    claim: &Claim,
+    sealed: &[u8],
+    no_show: bool,
+) -> Result<String, StoreError> {
+    let case = Case { intake, part: &original.part, claim, no_show };
+    let mut found = Findings::default();
+    let weighed = case.examine(sealed, &mut found).and_then(|(proven, _)| case.use_once(record, &proven));
+    let note = match weighed {
+        Ok(()) => "refiled".to_owned(),
+        Err(Stop::Failed(error)) => return Err(error),
+        Err(Stop::Rejected(reason) | Stop::OfChild(reason) | Stop::Disputed(reason)) => {
+            format!("refiled, {}", reason.code())
+        }
+    };
+    let (state, reason) = (RedemptionState::Disputed, Reason::Forked.code());
+    intake.tx.add_redemption(&case.row(record, &found, state, reason))?;
+    Ok(note)
 }
 
 /// A refusal with this code was for the child's sake: if the child was served meanwhile, the office decides. What a
@@ -138,10 +146,6 @@ impl Case<'_> {
         Ok(match ended {
             Ok(booking) => Verdict::Booked(booking),
             Err(Stop::Failed(error)) => return Err(error),
-            // Whoever holds a number must not learn where else, and for what, it was used.
-            Err(Stop::Disputed(Reason::AlreadyToday | Reason::UsedMeanwhile)) if guessable => {
-                Verdict::Disputed(Reason::Unconfirmed)
-            }
             Err(Stop::Disputed(reason)) => Verdict::Disputed(reason),
             Err(Stop::Rejected(Reason::Reversed)) => {
                 found.reversed = true;
@@ -164,13 +168,8 @@ impl Case<'_> {
 
     /// From the cheapest and least personal question to the last one; the first that fails ends it.
     fn weigh(&self, sealed: &[u8], reversed: bool, found: &mut Findings) -> Result<Option<BookingNumber>, Stop> {
-        let opened = record::open(self.part, sealed, &self.intake.account.secrets.opening);
-        let sealed = opened.ok().flatten().ok_or(Stop::Rejected(Reason::SealedInvalid))?;
-        let (proven, at) = self.prove(&sealed)?;
-        found.level = Some(proven.level);
-        found.card = self.intake.tx.card_of_identity(&proven.identity)?;
-        self.on_its_card(&proven, found.card.as_ref())?;
-        self.use_once(&proven)?;
+        let (proven, at) = self.examine(sealed, found)?;
+        self.use_once(self.part.id, &proven)?;
         if reversed {
             return Err(Stop::Rejected(Reason::Reversed));
         }
@@ -190,6 +189,40 @@ impl Case<'_> {
         self.started(child)?;
         let weaker = self.within_frequency(child, &card, terms.offer, proven.level)?;
         self.book(child, &card, &terms, &payer, weaker, found)
+    }
+
+    /// Opens the sealed part and finds out what it proves, and whose it is.
+    fn examine(&self, sealed: &[u8], found: &mut Findings) -> Result<(Proven, Timestamp), Stop> {
+        let opened = record::open(self.part, sealed, &self.intake.account.secrets.opening);
+        let sealed = opened.ok().flatten().ok_or(Stop::Rejected(Reason::SealedInvalid))?;
+        let (proven, at) = self.prove(&sealed)?;
+        found.level = Some(proven.level);
+        found.card = self.intake.tx.card_of_identity(&proven.identity)?;
+        self.on_its_card(&proven, found.card.as_ref())?;
+        Ok((proven, at))
+    }
+
+    /// What is kept of it.
+    fn row(&self, record: RecordId, found: &Findings, state: RedemptionState, reason: &str) -> NewRedemption {
+        let (intake, claim) = (self.intake, self.claim);
+        NewRedemption {
+            record,
+            terminal: intake.terminal.id.clone(),
+            provider: intake.terminal.provider.clone(),
+            card: found.card.as_ref().map(|card| card.id),
+            child: found.card.as_ref().and_then(|card| card.child),
+            offer: claim.offer.clone(),
+            service_date: claim.service_date,
+            tapped_at: self.part.tapped_at,
+            route: claim.route,
+            basis: claim.basis.kind,
+            level: found.level.unwrap_or(Level::TYPED),
+            amount: claim.amount,
+            quantity: claim.quantity.clone(),
+            state,
+            reason: reason.to_owned(),
+            posting: found.posting,
+        }
     }
 
     /// Evidence, and the instant for which things must be valid: the tap, but not before the beacon it names.
@@ -214,10 +247,10 @@ impl Case<'_> {
     }
 
     /// Moved, copied and repeated evidence ends here.
-    fn use_once(&self, proven: &Proven) -> Result<(), Stop> {
+    fn use_once(&self, record: RecordId, proven: &Proven) -> Result<(), Stop> {
         let Some((credential, counter)) = proven.once else { return Ok(()) };
         let (tx, at) = (self.intake.tx, self.part.tapped_at);
-        if !tx.use_counter(&credential, counter, self.part.id, at)? {
+        if !tx.use_counter(&credential, counter, record, at)? {
             let code = self.claim.route == Route::Code;
             return Err(Stop::Rejected(if code { Reason::CodeReplayed } else { Reason::EvidenceReused }));
         }

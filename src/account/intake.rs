@@ -13,7 +13,7 @@ use crate::{
     domain::{
         delivery::{Outcome, Receipt},
         documents::DocumentName,
-        ids::{BookingNumber, Digest, OfferId, RecordId},
+        ids::{BookingNumber, Digest, OfferId, RecordId, TerminalId},
         offer::Catalogue,
         reading::Route,
         record::{Frozen, ReversalReason},
@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+/// Most records in one request.
+pub const MAX_BATCH: usize = 500;
 /// Reversals and served marks of one provider that may wait for what they speak of.
 const MAX_EARLY: u32 = 10_000;
 
@@ -35,6 +37,22 @@ pub struct Posted {
     pub jws: String,
     /// Sealed part, `enc ‖ ciphertext`; empty for types without one.
     pub sealed: Vec<u8>,
+    /// Of a refiled record, the JWS it had under its old identity.
+    pub original_jws: Option<String>,
+}
+
+/// A record whose signature held.
+struct Verified {
+    part: SignedPart,
+    frozen: Frozen,
+    original: Option<Original>,
+}
+
+/// What a refiled record was under the identity that made it.
+pub(super) struct Original {
+    pub part: SignedPart,
+    pub digest: Digest,
+    pub jws: String,
 }
 
 /// What a record is worth.
@@ -101,15 +119,38 @@ impl<'a> Intake<'a> {
         for record in posted {
             verified.push(self.verify(record)?);
         }
-        verified.into_iter().map(|(part, frozen)| Ok(self.receive(&part, &frozen)?)).collect()
+        verified.iter().map(|verified| Ok(self.receive(verified)?)).collect()
     }
 
     /// Signature, key and place: whether these bytes are a record of this terminal at all.
-    fn verify(&self, posted: &Posted) -> Result<(SignedPart, Frozen), AccountError> {
-        let mut failed = None;
-        let checked = record::verify(&posted.jws, |kid| match self.tx.certified_key(kid) {
-            Ok(Some((terminal, certified))) if terminal == self.terminal.id => Ok(certified.key),
-            Ok(_) => Err(JwsError::Key),
+    fn verify(&self, posted: &Posted) -> Result<Verified, AccountError> {
+        let invalid = |what: &str| AccountError::problem(Problem::RecordInvalid, what);
+        let (part, digest, signer) = self.signed(&posted.jws)?;
+        if signer != self.terminal.id || part.terminal != self.terminal.id {
+            return Err(invalid("another terminal's record"));
+        }
+        if posted.sealed.len() > record::MAX_SEALED_LEN || part.sealed != sealed_digest(&posted.sealed) {
+            return Err(invalid(RecordError::SealedDigest.code()));
+        }
+        let original = match (&part.fact, &posted.original_jws) {
+            (SignedFact::Refiled { original }, Some(jws)) => Some(self.original(&part, *original, jws)?),
+            (SignedFact::Refiled { .. }, None) => return Err(invalid("a refiled record without its original")),
+            (_, Some(_)) => return Err(invalid("only a refiled record has an original")),
+            (_, None) => None,
+        };
+        let frozen = Frozen { jws: posted.jws.clone(), sealed: posted.sealed.clone(), digest };
+        Ok(Verified { part, frozen, original })
+    }
+
+    /// What a key that was ever certified has signed, and for which terminal.
+    fn signed(&self, jws: &str) -> Result<(SignedPart, Digest, TerminalId), AccountError> {
+        let (mut failed, mut signer) = (None, None);
+        let checked = record::verify(jws, |kid| match self.tx.certified_key(kid) {
+            Ok(Some((terminal, certified))) => {
+                signer = Some(terminal);
+                Ok(certified.key)
+            }
+            Ok(None) => Err(JwsError::Key),
             Err(error) => {
                 failed = Some(error);
                 Err(JwsError::Key)
@@ -118,20 +159,32 @@ impl<'a> Intake<'a> {
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let invalid = |error: &RecordError| AccountError::problem(Problem::RecordInvalid, error.code());
-        let verified = checked.map_err(|error| invalid(&error))?;
-        let part = verified.part;
-        if part.terminal != self.terminal.id {
-            return Err(AccountError::problem(Problem::RecordInvalid, "another terminal's record"));
-        }
-        if posted.sealed.len() > record::MAX_SEALED_LEN || part.sealed != sealed_digest(&posted.sealed) {
-            return Err(AccountError::problem(Problem::RecordInvalid, RecordError::SealedDigest.code()));
-        }
-        let frozen = Frozen { jws: posted.jws.clone(), sealed: posted.sealed.clone(), digest: verified.digest };
-        Ok((part, frozen))
+        let invalid = |code: &str| AccountError::problem(Problem::RecordInvalid, code);
+        let verified = checked.map_err(|error| invalid(error.code()))?;
+        let signer = signer.ok_or_else(|| invalid(JwsError::Key.code()))?;
+        Ok((verified.part, verified.digest, signer))
     }
 
-    fn receive(&self, part: &SignedPart, frozen: &Frozen) -> Result<Receipt, StoreError> {
+    /// The original of a refiled record: signed by a key of the terminal it names, which was of the same provider, and the
+    /// sealed part that came along is its own.
+    fn original(&self, part: &SignedPart, named: Digest, jws: &str) -> Result<Original, AccountError> {
+        let (original, digest, signer) = self.signed(jws)?;
+        let owner = self.tx.terminal(&signer)?;
+        let fits = digest == named
+            && original.terminal == signer
+            && original.account == self.account.id
+            && original.sealed == part.sealed
+            && owner.is_some_and(|owner| owner.provider == self.terminal.provider)
+            && !matches!(original.fact, SignedFact::Refiled { .. });
+        if fits {
+            Ok(Original { part: original, digest, jws: jws.to_owned() })
+        } else {
+            Err(AccountError::problem(Problem::RecordInvalid, "the original is another record"))
+        }
+    }
+
+    fn receive(&self, verified: &Verified) -> Result<Receipt, StoreError> {
+        let Verified { part, frozen, original } = verified;
         let answered =
             |outcome, replayed| Receipt { record: part.id, digest: frozen.digest, seq: part.seq, outcome, replayed };
         if let Some(known) = self.tx.record(part.id)?
@@ -143,7 +196,10 @@ impl<'a> Intake<'a> {
             self.tx.add_fork(&self.terminal.id, part.seq, frozen, self.now)?;
             return Ok(answered(Outcome::Conflict, false));
         }
-        let verdict = self.judge(part, frozen)?;
+        let verdict = match original {
+            Some(original) => self.refile(part, original, &frozen.sealed)?,
+            None => self.judge(part, frozen)?,
+        };
         let answer = verdict.answer();
         let new = NewRecord {
             id: part.id,
@@ -162,6 +218,23 @@ impl<'a> Intake<'a> {
             Verdict::Disputed(reason) => Outcome::Disputed { reason: reason.code().to_owned() },
         };
         Ok(answered(outcome, false))
+    }
+
+    /// Keeps a record of an ended identity for the office, which alone decides what it is worth: nothing is booked, and its
+    /// evidence is used up, so that it cannot be brought a second time as something else. An original that was judged
+    /// after all keeps its own row and its money.
+    fn refile(&self, part: &SignedPart, original: &Original, sealed: &[u8]) -> Result<Verdict, StoreError> {
+        let judged = self.tx.record(original.part.id)?.filter(|known| known.digest == original.digest);
+        let first = self.tx.add_refiled(original.digest, part.id, &original.jws)?;
+        let found = match (&original.part.fact, &judged) {
+            (_, Some(known)) => format!("refiled, judged before as {}", known.answer.outcome),
+            _ if !first => "refiled again".to_owned(),
+            (SignedFact::Redemption(claim), None) => claims::keep(self, part.id, original, claim, sealed, false)?,
+            (SignedFact::NoShow(claim), None) => claims::keep(self, part.id, original, claim, sealed, true)?,
+            (fact, None) => format!("refiled {}", fact.word()),
+        };
+        self.tx.note_for_office(part.id, &found, self.now)?;
+        Ok(Verdict::Disputed(Reason::Forked))
     }
 
     /// Same id or place with other bytes, or a link that does not fit its known neighbour. Gaps are no fork.
@@ -188,6 +261,11 @@ impl<'a> Intake<'a> {
         if !ours {
             return Ok(Verdict::Rejected(Reason::RecordInvalid));
         }
+        if self.tx.is_refiled(frozen.digest)? {
+            // The copy brings what this terminal has brought already under its new identity.
+            self.tx.note_for_office(part.id, "came after it was refiled", self.now)?;
+            return Ok(Verdict::Disputed(Reason::Forked));
+        }
         match &part.fact {
             SignedFact::Redemption(claim) => claims::judge(self, part, claim, &frozen.sealed, false),
             SignedFact::NoShow(claim) => claims::judge(self, part, claim, &frozen.sealed, true),
@@ -200,11 +278,8 @@ impl<'a> Intake<'a> {
                 Ok(Verdict::Booked(None))
             }
             SignedFact::Closing { .. } => Ok(Verdict::Booked(None)),
-            // Kept with its chain for the office, which alone decides what a forked chain is worth.
-            SignedFact::Refiled { .. } => {
-                self.tx.note_for_office(part.id, "refiled", self.now)?;
-                Ok(Verdict::Disputed(Reason::Forked))
-            }
+            // Verified with its original, or not at all.
+            SignedFact::Refiled { .. } => Ok(Verdict::Rejected(Reason::RecordInvalid)),
         }
     }
 

@@ -7,16 +7,16 @@ use super::{
     Account, AccountError,
     admission::CODE_LIFE,
     ledger::Posting,
-    store::{Listed, NewCard, Purse, StoreError, Terminal},
+    store::{Decision, Listed, NewCard, Noted, Purse, StoreError, Terminal},
 };
 use crate::{
     domain::{
         amount::Cents,
-        documents::DocumentName,
+        documents::{DocumentName, TerminalStanding},
         ids::{DistrictId, Identity, OfferId, ProviderId, SiteId, Tag, TerminalId},
         standing::CardState,
     },
-    protocol::problem::Problem,
+    protocol::{enrolment::fingerprint, problem::Problem},
 };
 
 /// A card to be issued.
@@ -57,7 +57,8 @@ fn found(there: bool, what: &str) -> Result<(), AccountError> {
 }
 
 impl Account {
-    /// Mints an activation code that counts for a quarter of an hour, or as long as told.
+    /// Mints an activation code that counts for a quarter of an hour, or as long as told; with `approval` the office decides
+    /// on whoever uses it.
     ///
     /// # Errors
     /// [`AccountError`]: no such site.
@@ -66,9 +67,10 @@ impl Account {
         site: &SiteId,
         host: &str,
         life: Option<SignedDuration>,
+        approval: bool,
     ) -> Result<Zeroizing<String>, AccountError> {
         let life = Some(life.unwrap_or(CODE_LIFE));
-        let code = self.write(|tx| self.mint_code(tx, site, host, life))?;
+        let code = self.write(|tx| self.mint_code(tx, site, host, life, approval))?;
         Ok(code.ok_or_else(|| unknown("site"))?.to_text())
     }
 
@@ -264,6 +266,45 @@ impl Account {
             };
             Ok(tx.terminals()?.into_iter().map(with_head).collect::<Result<_, StoreError>>()?)
         })
+    }
+
+    /// Terminals that wait for a decision, by the fingerprint of their key.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn applications(&self) -> Result<Vec<String>, AccountError> {
+        let all = self.write(|tx| tx.applications())?;
+        Ok(all.iter().filter(|a| a.decision == Decision::Open).map(|a| fingerprint(&a.key)).collect())
+    }
+
+    /// Lets the terminal in whose screen shows this fingerprint, or not.
+    ///
+    /// # Errors
+    /// [`AccountError`]: none, or more than one, waits under it.
+    pub fn decide_application(&self, shown: &str, approved: bool) -> Result<(), AccountError> {
+        self.write(|tx| {
+            let mut waiting = tx.applications()?;
+            waiting.retain(|a| a.decision == Decision::Open && fingerprint(&a.key).eq_ignore_ascii_case(shown));
+            let [application] = waiting.as_slice() else { return Err(unknown("application")) };
+            let decision = if approved { Decision::Approved } else { Decision::Refused };
+            found(tx.decide(&application.id, decision)?, "application")
+        })
+    }
+
+    /// Suspends a terminal, revokes it for good, or takes a suspension back.
+    ///
+    /// # Errors
+    /// [`AccountError`]: no such terminal.
+    pub fn regard_terminal(&self, id: &TerminalId, standing: TerminalStanding) -> Result<(), AccountError> {
+        self.write(|tx| found(tx.set_standing(id, standing)?, "terminal"))
+    }
+
+    /// What was put before the office, oldest first.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn office(&self) -> Result<Vec<Noted>, AccountError> {
+        Ok(self.write(|tx| tx.office())?)
     }
 
     /// Issues trust and deny list, if they say something new; gives their sequences.

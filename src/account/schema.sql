@@ -39,9 +39,21 @@ CREATE TABLE activation (
     minted_at INTEGER NOT NULL,
     -- 0 = does not expire (demo only).
     expires_at INTEGER NOT NULL,
+    -- The office decides on whoever uses it.
+    approval INTEGER NOT NULL CHECK (approval IN (0, 1)),
     -- Empty until used.
     used_by TEXT NOT NULL,
     used_at INTEGER NOT NULL
+) STRICT;
+
+-- Who used a code that needs approval. One per code: a second one with another key spoils it for both.
+CREATE TABLE application (
+    id TEXT PRIMARY KEY,
+    secret BLOB NOT NULL UNIQUE REFERENCES activation,
+    -- Uncompressed SEC1 point of the key that asks.
+    point BLOB NOT NULL CHECK (length(point) = 65),
+    decision TEXT NOT NULL CHECK (decision IN ('open', 'approved', 'refused')),
+    asked_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE terminal (
@@ -51,6 +63,8 @@ CREATE TABLE terminal (
     enrolled_at INTEGER NOT NULL,
     -- What seq 1 names as `prev`: SHA-256 of the first certificate's DER.
     first_certificate BLOB NOT NULL CHECK (length(first_certificate) = 32),
+    -- That DER itself: an answer that was lost on its way is given again as it was.
+    first_leaf BLOB NOT NULL,
     ref_kid TEXT NOT NULL,
     ref_key BLOB NOT NULL CHECK (length(ref_key) = 32),
     -- Version of the notice an operator confirmed last; 0 = none, and no card list yet.
@@ -229,10 +243,20 @@ CREATE TABLE early (
     PRIMARY KEY (provider, kind, target)
 ) STRICT, WITHOUT ROWID;
 
+-- Records of an identity that ended before they were answered, brought again under the one that followed it. `jws` is the
+-- original as it was signed then; its sealed part lies with the record that brought it.
+CREATE TABLE refiled (
+    original BLOB PRIMARY KEY CHECK (length(original) = 32),
+    record BLOB NOT NULL REFERENCES record,
+    jws TEXT NOT NULL
+) STRICT;
+
 -- What the office looks at.
 CREATE TABLE office (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    record BLOB NOT NULL REFERENCES record,
+    -- Of which of the two it speaks.
+    record BLOB REFERENCES record,
+    terminal TEXT REFERENCES terminal,
     what TEXT NOT NULL,
     noted_at INTEGER NOT NULL
 ) STRICT;

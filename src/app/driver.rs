@@ -3,7 +3,7 @@
 //! It never waits for an adapter: whatever takes time runs as a task of its own and comes back as an input. Everything
 //! runs on one thread, so there is one order of events.
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::atomic::Ordering, time::Duration};
 
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
@@ -143,10 +143,6 @@ impl Driver {
                 let (now, today, code) = (at.wall, at.today, refusal.code());
                 self.in_journal("note", move |journal| journal.note(now, today, code, offer.as_ref(), route));
             }
-            Effect::RememberNotice { account: _, operator, version } => {
-                let now = at.wall;
-                self.in_journal("notice", move |journal| journal.remember_notice(&operator, version, now));
-            }
             Effect::Chime(chime) => {
                 self.reader.signal(moment(chime));
                 (self.face.chime)(chime);
@@ -169,7 +165,7 @@ impl Driver {
                 Enrolling::begin(&self.enrolling, &self.shared, code, admin_pin);
             }
             Effect::ConfirmActivation => Enrolling::confirm(&self.enrolling, &self.shared),
-            Effect::AbandonActivation => Enrolling::abandon(&self.enrolling),
+            Effect::AbandonActivation => Enrolling::abandon(&self.enrolling, &self.shared),
             Effect::CheckPin { operator, pin } => super::sign_on::check(&self.shared, operator, pin),
             Effect::Alarm(why) => error!(code = why.code(), "alarm"),
             Effect::Stop => {
@@ -233,6 +229,11 @@ impl Driver {
             self.reader.end(tap);
             return self.shared.post(Input::AuthenticationFailed { tap, failure: ReadFailure::Unsupported });
         };
+        if link.is_production() && self.shared.practice.load(Ordering::Relaxed) {
+            warn!("a virtual reader or workshop profile proves nothing to a production account");
+            self.reader.end(tap);
+            return self.shared.post(Input::AuthenticationFailed { tap, failure: ReadFailure::Unsupported });
+        }
         let mut nonce = [0; 32];
         self.shared.entropy.fill(&mut nonce);
         let enrolment = link.enrolled.borrow().enrolment.clone();

@@ -95,7 +95,7 @@ impl Question {
                 journal.export(true, &mut |stored| {
                     let sealed = stored.sealed.map(|bytes| crate::protocol::exchange::base64url(&bytes));
                     records.push(json!({"record": stored.record.to_string(), "account": stored.account.to_string(),
-                        "seq": stored.seq, "jws": stored.jws, "sealed": sealed}));
+                        "seq": stored.seq, "jws": stored.jws, "sealed": sealed, "original_jws": stored.original_jws}));
                 })?;
                 json!({"records": records})
             }

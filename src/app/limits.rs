@@ -117,3 +117,8 @@ pub const SCANNER_RETRY: Duration = Duration::from_secs(1);
 /// rest stays at rest. A hundred records take some two milliseconds, so this is 0.4 % of a core; the journal of a year is
 /// through within the hour after which the check begins again.
 pub const SCRUB_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often an enrolment whose answer was lost is asked for again, and after how long. The account answers the same.
+pub const ENROL_TRIES: u32 = 3;
+/// See [`ENROL_TRIES`].
+pub const ENROL_AGAIN: Duration = Duration::from_secs(2);

@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::AbortHandle};
 
 use crate::{
     card::trust::AccountTrust,
     domain::{
         documents::{
-            AccountDescriptor, DenyList, DocumentContent, DocumentName, ProfileBundle, ReferenceKey, SignedDocument,
-            TerminalStanding, TrustList,
+            AccountDescriptor, DenyList, DocumentContent, DocumentName, Environment, ProfileBundle, ReferenceKey,
+            SignedDocument, TerminalStanding, TrustList,
         },
         ids::{AccountId, RecordId},
         offer::Catalogue,
@@ -92,6 +92,10 @@ pub struct Link {
     pub beacon: Cell<[u8; 16]>,
     /// How the account regards us.
     pub standing: Cell<TerminalStanding>,
+    /// The account knows other records under our numbers: nothing is sent any more until another identity takes over.
+    pub forked: Cell<bool>,
+    /// The task that carries records there; ended when another identity takes over.
+    pub pump: RefCell<Option<AbortHandle>>,
     /// Something to send, or somebody wants it sent now.
     pub wake: Notify,
     /// The operator wants it sent now: planned waits do not count.
@@ -107,6 +111,13 @@ impl Link {
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.enrolled.borrow().enrolment.account.clone()
+    }
+
+    /// Real money.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        let documents = self.documents.borrow();
+        documents.descriptor.as_ref().is_some_and(|known| known.environment == Environment::Production)
     }
 
     /// What the reader's thread may believe of this account; nothing before the descriptor is there.
@@ -126,6 +137,7 @@ impl Link {
             descriptor: documents.descriptor.clone()?,
             catalogue: documents.catalogue.clone(),
             standing: self.standing.get(),
+            forked: self.forked.get(),
             card_list: documents.seq(DocumentName::CardList).is_some(),
             site_name: self.enrolled.borrow().site_name.clone(),
         })

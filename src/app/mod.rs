@@ -13,6 +13,7 @@ mod moment;
 pub mod profile_folder;
 mod profiles;
 pub mod reader_thread;
+mod refile;
 pub mod scanner_thread;
 mod seal;
 mod shared;
@@ -20,10 +21,12 @@ mod sign_on;
 pub mod telemetry;
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
+    cell::RefCell,
     rc::Rc,
-    sync::{Arc, RwLock, atomic::AtomicU64},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
     thread::{Builder, JoinHandle},
 };
 
@@ -34,6 +37,7 @@ use tracing::{error, info, warn};
 use self::{
     config::Config,
     driver::{Driver, Face, FaceInput},
+    enrol::Remembered,
     journal_thread::{JournalDesk, JournalGone, Reopen},
     moment::Moments,
     profiles::Profiles,
@@ -44,13 +48,16 @@ use self::{
 use crate::{
     adapters::sqlite::{Journal, JournalError, ScrubPosition},
     card::trust::Trust,
-    domain::ids::{AccountId, OperatorId},
-    ports::{CardReaderFactory, CentralAccounts, Clock, Entropy, KeptDocument, PinHash, ScannerFactory, SecretStore},
+    ports::{
+        CardReaderFactory, CentralAccounts, Clock, Enrolled, Entropy, KeptDocument, PinHash, ScannerFactory,
+        SecretStore,
+    },
     profile::{ProfileCatalog, ProfileText},
     terminal::{
         Setup, Terminal,
         command::OperatorCommand,
         input::{Input, StartState},
+        screen::BlockedBy,
     },
 };
 
@@ -193,6 +200,7 @@ async fn run(
     let floor = floor.ok().flatten().unwrap_or(Timestamp::UNIX_EPOCH);
     let floor_s = Arc::new(AtomicU64::new(u64::try_from(floor.as_second()).unwrap_or(0)));
     let trust = Arc::new(RwLock::new(Arc::new(Trust::default())));
+    let practice = Arc::new(AtomicBool::new(readers.simulated() || config.workshop_profiles.is_some()));
     let reader = ReaderDesk::start(ReaderParts {
         factory: readers,
         profiles: ProfileCatalog::shipped(),
@@ -200,6 +208,7 @@ async fn run(
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
         floor_s: Arc::clone(&floor_s),
+        practice: Arc::clone(&practice),
         posts: results.clone(),
     });
     let shared = Rc::new(Shared {
@@ -215,7 +224,7 @@ async fn run(
         secrets: RefCell::new(secrets),
         pins,
         central: central(floor_s),
-        stopped: Cell::new(false),
+        practice,
     });
     let scanner = scanner.map(|factory| {
         let (layout, posts) = (config.scanner.layout, shared.results.clone());
@@ -261,21 +270,24 @@ async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
             return Ok(());
         }
     };
+    let mut unusable = None;
     for entry in enrolments {
         let account = entry.enrolment.account.clone();
-        let stored = shared
-            .journal
-            .run(move |journal| Ok::<_, JournalError>((journal.documents(&account)?, journal.beacon(&account)?)));
-        let (documents, beacon) = stored.await?.unwrap_or_else(|error| {
-            error!(%error, "documents could not be read");
-            (Vec::new(), None)
-        });
-        let kept: Vec<_> = documents.into_iter().map(|d| KeptDocument { name: d.name, parts: d.parts }).collect();
-        let beacon = beacon.map_or([0; 16], |(beacon, _)| beacon);
-        match enrol::connect(shared, entry, &kept, beacon) {
-            Ok(link) => enrol::start(shared, link),
-            Err(code) => error!(code, "an account cannot be used"),
+        match take_up(shared, entry).await? {
+            Ok(()) => {}
+            Err(code) => {
+                error!(%account, code, "an account cannot be used");
+                unusable = Some(match code {
+                    "journal_failed" => BlockedBy::JournalDamaged,
+                    "key_missing" | "key_unusable" => BlockedBy::KeyMissing,
+                    _ => BlockedBy::AccountUnusable,
+                });
+            }
         }
+    }
+    // Others may go on; but a terminal that has none left is not a new one, and must not look like it.
+    if let Some(why) = unusable.filter(|_| shared.links.borrow().iter().all(|link| link.view().is_none())) {
+        shared.post(Input::Blocked(why));
     }
     let today = shared.moments.borrow_mut().at(&*shared.clock).today;
     let state = shared.journal.run(move |journal| {
@@ -292,7 +304,7 @@ async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
             today: summary.today,
             waiting: shared.waiting(&summary.waiting),
             later_refusals: summary.later_refusals,
-            notices: for_each_account(shared, notices),
+            notices,
         }))),
         Err(error) => {
             error!(%error, "the journal could not be read");
@@ -302,13 +314,29 @@ async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
     Ok(())
 }
 
-/// Notices are confirmed per operator; each account asks by its own version.
-fn for_each_account(shared: &Shared, notices: BTreeMap<OperatorId, u32>) -> BTreeMap<(AccountId, OperatorId), u32> {
-    let accounts: Vec<AccountId> = shared.links.borrow().iter().map(|link| link.account()).collect();
-    let pairs = notices.into_iter().flat_map(|(operator, version)| {
-        accounts.iter().map(move |account| ((account.clone(), operator.clone()), version)).collect::<Vec<_>>()
+/// Takes one account up: documents, beacon, standing, fork. A stable code if it cannot be used as it is; where it is the
+/// documents that are missing, its forwarder goes on asking for them.
+async fn take_up(shared: &Rc<Shared>, entry: Enrolled) -> Result<Result<(), &'static str>, JournalGone> {
+    let account = entry.enrolment.account.clone();
+    let stored = shared.journal.run(move |journal| {
+        let documents = journal.documents(&account)?;
+        let (beacon, regard) = (journal.beacon(&account)?, journal.regard(&account)?);
+        let beacon = beacon.map_or([0; 16], |(beacon, _)| beacon);
+        Ok::<_, JournalError>((documents, Remembered { beacon, standing: regard.standing, forked: regard.forked }))
     });
-    pairs.collect()
+    let (documents, remembered) = match stored.await? {
+        Ok(stored) => stored,
+        Err(error) => {
+            error!(%error, "an account could not be read");
+            return Ok(Err("journal_failed"));
+        }
+    };
+    let kept: Vec<_> = documents.into_iter().map(|d| KeptDocument { name: d.name, parts: d.parts }).collect();
+    Ok(enrol::connect(shared, entry, &kept, remembered).and_then(|link| {
+        let usable = link.view().is_some();
+        enrol::start(shared, link);
+        usable.then_some(()).ok_or("descriptor_missing")
+    }))
 }
 
 /// What has to be done now and then, and nobody waits for.

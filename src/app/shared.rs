@@ -1,9 +1,12 @@
 //! What driver and forwarders hold in common, on the one thread both run on.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     rc::Rc,
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -22,7 +25,7 @@ use crate::{
     card::trust::Trust,
     domain::{
         booking::{BookingFilter, BookingRow},
-        documents::ReferenceKey,
+        documents::{AccountDescriptor, ReferenceKey, TerminalStanding},
         ids::RecordId,
     },
     ports::{CentralAccounts, Clock, Entropy, PinHash, SecretStore},
@@ -58,8 +61,9 @@ pub struct Shared {
     pub pins: Arc<dyn PinHash>,
     /// Ways to accounts.
     pub central: Box<dyn CentralAccounts>,
-    /// Nothing may be sent any more: a copy of this terminal exists.
-    pub stopped: Cell<bool>,
+    /// No real card need stand behind what this terminal reads: a virtual reader was seen, a simulated part is built in, or
+    /// workshop profiles are in use. No production account takes such a terminal.
+    pub practice: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -67,6 +71,54 @@ impl Shared {
     pub fn post(&self, input: Input) {
         // The receiver lives as long as the driver; afterwards nobody wants to know.
         let _ = self.results.send(input);
+    }
+
+    /// Nothing may be sent any more: a copy of this terminal exists.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.links.borrow().iter().any(|link| link.forked.get())
+    }
+
+    /// The account knows other records under our numbers. The terminal stops, and stays stopped through restarts.
+    ///
+    /// # Errors
+    /// [`JournalGone`].
+    pub async fn fork(&self, link: &Link) -> Result<(), JournalGone> {
+        if link.forked.replace(true) {
+            return Ok(());
+        }
+        self.publish_view(link);
+        let account = link.account();
+        if let Err(error) = self.journal.run(move |journal| journal.mark_forked(&account)).await? {
+            error!(%error, "the fork could not be written down; the account tells it again after a restart");
+        }
+        Ok(())
+    }
+
+    /// Keeps how the account regards this terminal, so that a start without network knows it.
+    ///
+    /// # Errors
+    /// [`JournalGone`].
+    pub async fn regarded(&self, link: &Link, standing: TerminalStanding) -> Result<(), JournalGone> {
+        if link.standing.replace(standing) == standing {
+            return Ok(());
+        }
+        self.publish_view(link);
+        let account = link.account();
+        if let Err(error) = self.journal.run(move |journal| journal.remember_standing(&account, standing)).await? {
+            warn!(%error, "the standing could not be written down; the account tells it again after a restart");
+        }
+        Ok(())
+    }
+
+    /// A district of this descriptor is served by another account of this terminal: cards would have two homes.
+    #[must_use]
+    pub fn is_claimed_elsewhere(&self, descriptor: &AccountDescriptor) -> bool {
+        self.links.borrow().iter().filter(|link| link.account() != descriptor.account).any(|link| {
+            let documents = link.documents.borrow();
+            let theirs = documents.descriptor.iter().flat_map(|theirs| &theirs.districts);
+            theirs.into_iter().any(|district| descriptor.districts.contains(district))
+        })
     }
 
     /// A random fraction for back-off.
@@ -231,13 +283,10 @@ impl Shared {
         Ok(())
     }
 
-    /// Sixteen fresh bytes as a `UUIDv7` of now (RFC 9562, 5.7).
+    /// A fresh id for a record or tap that begins now.
     #[must_use]
     pub fn mint(&self) -> RecordId {
-        let mut random = [0; 10];
-        self.entropy.fill(&mut random);
-        let ms = u64::try_from(self.clock.wall().as_millisecond()).unwrap_or(0);
-        RecordId(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+        RecordId(self.entropy.uuid_v7(self.clock.wall()))
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::{rc::Rc, sync::Arc};
 
+use jiff::Timestamp;
 use tracing::warn;
 
 use super::shared::Shared;
-use crate::{adapters::sqlite::PinTry, terminal::input::Input};
+use crate::{
+    adapters::sqlite::{OperatorEntry, PinTry},
+    terminal::input::Input,
+};
 
 /// Wrong attempts before an operator has to wait.
 pub const TRIES: u8 = 5;
@@ -34,18 +38,28 @@ pub fn check(shared: &Rc<Shared>, operator: String, pin: String) {
         let Some(known) = found else {
             return shared.post(Input::SignInFailed { tries_left: TRIES - 1, locked_s: None });
         };
-        let wrong = u8::try_from(known.failed_tries).unwrap_or(u8::MAX).saturating_add(1);
-        let locked = !right && wrong % TRIES == 0;
-        let locked_until = locked.then(|| now + std::time::Duration::from_secs(u64::from(LOCK_S)));
-        let (name, tried) = (known.name.clone(), if right { PinTry::Right } else { PinTry::Wrong { locked_until } });
+        let left = TRIES - wrong_tries(&known) % TRIES;
+        let locked = !right && left == TRIES;
+        let (name, tried) = (known.name.clone(), if right { PinTry::Right } else { wrong(&known, now) });
         let _ = shared.journal.run(move |journal| journal.note_pin_try(&name, tried)).await;
         if right {
             shared.post(Input::SignedIn { operator: known.name });
         } else {
             shared.post(Input::SignInFailed {
-                tries_left: if locked { 0 } else { TRIES - wrong % TRIES },
+                tries_left: if locked { 0 } else { left },
                 locked_s: locked.then_some(LOCK_S),
             });
         }
     });
+}
+
+/// Wrong tries of an operator, a further one included.
+fn wrong_tries(operator: &OperatorEntry) -> u8 {
+    u8::try_from(operator.failed_tries).unwrap_or(u8::MAX).saturating_add(1)
+}
+
+/// A further wrong try: every fifth one locks for a while.
+pub fn wrong(operator: &OperatorEntry, now: Timestamp) -> PinTry {
+    let locked = wrong_tries(operator).is_multiple_of(TRIES);
+    PinTry::Wrong { locked_until: locked.then(|| now + std::time::Duration::from_secs(u64::from(LOCK_S))) }
 }

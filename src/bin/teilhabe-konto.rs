@@ -18,7 +18,7 @@ use teilhabe_terminal::{
         office::CardOrder,
         seed,
         server::Server,
-        store::{Listed, Purse},
+        store::{Listed, Noted, Purse},
     },
     adapters::system::{SystemClock, SystemEntropy},
     domain::{
@@ -141,6 +141,11 @@ enum Verb {
         #[command(subcommand)]
         verb: ProfileVerb,
     },
+    /// What was put before the office.
+    Notes {
+        #[command(subcommand)]
+        verb: NotesVerb,
+    },
     /// Trust and deny list.
     Trust {
         #[command(subcommand)]
@@ -162,6 +167,9 @@ enum ActivationVerb {
         /// How long it counts.
         #[arg(long, default_value_t = 15)]
         minutes: u32,
+        /// The office decides on whoever uses it.
+        #[arg(long)]
+        approval: bool,
     },
 }
 
@@ -370,6 +378,55 @@ enum TerminalsVerb {
         #[command(flatten)]
         office: Office,
     },
+    /// Lists the fingerprints of terminals that wait for a decision.
+    Waiting {
+        #[command(flatten)]
+        office: Office,
+    },
+    /// Lets the terminal in whose screen shows this fingerprint.
+    Approve {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        fingerprint: String,
+    },
+    /// Does not let it in.
+    Refuse {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        fingerprint: String,
+    },
+    /// Takes no redemption of a terminal for now.
+    Suspend {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
+    },
+    /// Takes a suspension back.
+    Resume {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
+    },
+    /// Lets a terminal go for good.
+    Revoke {
+        #[command(flatten)]
+        office: Office,
+        #[arg(long)]
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum NotesVerb {
+    /// Lists what was put before the office, oldest first.
+    List {
+        #[command(flatten)]
+        office: Office,
+    },
 }
 
 #[derive(Subcommand)]
@@ -452,7 +509,7 @@ fn done(office: &Office) {
 
 fn admin(verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::Activation { verb: ActivationVerb::Create { office, site, host, minutes } } => {
+        Verb::Activation { verb: ActivationVerb::Create { office, site, host, minutes, approval } } => {
             let account = open(&office.data)?;
             let host = match host {
                 Some(host) => host,
@@ -461,7 +518,7 @@ fn admin(verb: Verb) -> anyhow::Result<()> {
                 }
             };
             let life = SignedDuration::from_mins(i64::from(minutes));
-            let code = account.create_activation(&SiteId::new(&site)?, &host, Some(life))?;
+            let code = account.create_activation(&SiteId::new(&site)?, &host, Some(life), approval)?;
             tell(&office, &code, &json!({ "code": code.as_str(), "site": site }));
         }
         Verb::Provider { verb } => provider(verb)?,
@@ -495,7 +552,8 @@ fn admin(verb: Verb) -> anyhow::Result<()> {
                 bail!("the ledger does not add up");
             }
         }
-        Verb::Terminals { verb: TerminalsVerb::List { office } } => terminals(&office)?,
+        Verb::Terminals { verb } => regard(verb)?,
+        Verb::Notes { verb: NotesVerb::List { office } } => notes(&office)?,
         Verb::Profile { verb } => profile(verb)?,
         Verb::Trust { verb: TrustVerb::Publish { office } } => {
             let [trust, deny] = open(&office.data)?.publish_trust()?;
@@ -595,20 +653,59 @@ fn profile(verb: ProfileVerb) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn regard(verb: TerminalsVerb) -> anyhow::Result<()> {
+    let decide = |office: &Office, shown: &str, yes: bool| -> anyhow::Result<()> {
+        open(&office.data)?.decide_application(shown, yes)?;
+        let said = if yes { "approved" } else { "refused" };
+        tell(office, &format!("{said} {shown}"), &json!({ "fingerprint": shown, "decision": said }));
+        Ok(())
+    };
+    let set = |office: &Office, id: &str, standing: TerminalStanding| -> anyhow::Result<()> {
+        open(&office.data)?.regard_terminal(&TerminalId::new(id)?, standing)?;
+        tell(office, &format!("{id} {}", standing.word()), &json!({ "terminal": id, "standing": standing.word() }));
+        Ok(())
+    };
+    match verb {
+        TerminalsVerb::List { office } => terminals(&office),
+        TerminalsVerb::Waiting { office } => {
+            let waiting = open(&office.data)?.applications()?;
+            tell(&office, &waiting.join("\n"), &json!(waiting));
+            Ok(())
+        }
+        TerminalsVerb::Approve { office, fingerprint } => decide(&office, &fingerprint, true),
+        TerminalsVerb::Refuse { office, fingerprint } => decide(&office, &fingerprint, false),
+        TerminalsVerb::Suspend { office, id } => set(&office, &id, TerminalStanding::Suspended),
+        TerminalsVerb::Resume { office, id } => set(&office, &id, TerminalStanding::Active),
+        TerminalsVerb::Revoke { office, id } => set(&office, &id, TerminalStanding::Revoked),
+    }
+}
+
+fn notes(office: &Office) -> anyhow::Result<()> {
+    let notes = open(&office.data)?.office()?;
+    let about = |note: &Noted| {
+        let record = note.record.map(|record| record.to_string());
+        record.or_else(|| note.terminal.as_ref().map(ToString::to_string)).unwrap_or_default()
+    };
+    let lines: Vec<String> = notes.iter().map(|note| format!("{}\t{}\t{}", note.at, about(note), note.what)).collect();
+    let object = |note: &Noted| {
+        json!({
+            "record": note.record.map(|record| record.to_string()), "terminal": note.terminal.as_ref().map(TerminalId::as_str),
+            "what": note.what, "at": note.at.to_string(),
+        })
+    };
+    tell(office, &lines.join("\n"), &Value::Array(notes.iter().map(object).collect()));
+    Ok(())
+}
+
 fn terminals(office: &Office) -> anyhow::Result<()> {
     let rows = open(&office.data)?.terminals()?;
-    let word = |standing| match standing {
-        TerminalStanding::Active => "active",
-        TerminalStanding::Suspended => "suspended",
-        TerminalStanding::Revoked => "revoked",
-    };
     let line = |(terminal, head): &(teilhabe_terminal::account::store::Terminal, u64)| {
-        format!("{}\t{}\t{}\t{}\t{head}", terminal.id, terminal.provider, terminal.site, word(terminal.standing))
+        format!("{}\t{}\t{}\t{}\t{head}", terminal.id, terminal.provider, terminal.site, terminal.standing.word())
     };
     let object = |(terminal, head): &(teilhabe_terminal::account::store::Terminal, u64)| {
         json!({
             "terminal": terminal.id.as_str(), "provider": terminal.provider.as_str(), "site": terminal.site.as_str(),
-            "standing": word(terminal.standing), "notice_version": terminal.notice_version, "head": head,
+            "standing": terminal.standing.word(), "notice_version": terminal.notice_version, "head": head,
         })
     };
     let lines: Vec<String> = rows.iter().map(line).collect();

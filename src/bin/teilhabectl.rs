@@ -39,12 +39,26 @@ struct Arguments {
 
 #[path = "teilhabectl/doctor.rs"]
 mod doctor;
+#[path = "teilhabectl/identity.rs"]
+mod identity;
 #[cfg(feature = "pcsc")]
 #[path = "teilhabectl/probe.rs"]
 mod probe;
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Enrols this terminal with the account of a code, which stands on the first line of standard input
+    Enrol {
+        /// Sends the code's secret without asking whether host and municipality are right
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Ends all enrolments and forgets keys, lists and operators; refused while records wait
+    Wipe {
+        /// Forgets the lists of cards alone, also while records wait; they come again with the next connection
+        #[arg(long)]
+        lists: bool,
+    },
     /// Checks reader, driver, smart-card service, clock and records, each with advice
     Doctor {
         /// The machine's files lie under this directory instead of /: for trying what is found
@@ -140,6 +154,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         config.data.clone_from(data);
     }
     match &arguments.verb {
+        Verb::Enrol { yes } => identity::enrol(config, *yes),
+        Verb::Wipe { lists } => identity::wipe(&config, *lists),
         Verb::Doctor { root } => {
             doctor::doctor(arguments.json, &config, &catalog(&config), &doctor::Machine(root.clone()))
         }

@@ -34,9 +34,8 @@ pub struct Bik1Proof {
     pub cti: [u8; 16],
     /// Card or phone.
     pub kind: Kind,
-    /// SHA-256 of the card's key in compressed form: with the counter it must be unique. Not of the credential, whose
-    /// ECDSA signature has two forms, and which may be issued anew over the same key and counter.
-    pub card_key: Digest,
+    /// SHA-256 of the credential: with the counter it must be unique.
+    pub credential: Digest,
     /// The card's counter.
     pub counter: u32,
     /// The issuer was known by the card's chain alone.
@@ -74,7 +73,7 @@ pub fn verify_bik1(
         district: claims.district,
         cti: claims.cti,
         kind: claims.kind,
-        card_key: sha256(key.compressed()),
+        credential: sha256(&evidence.credential),
         counter: evidence.counter,
         chain_only: issuer.chain_only,
     })

@@ -19,6 +19,8 @@ pub struct Payload {
     pub jws: String,
     /// Sealed part.
     pub sealed: Vec<u8>,
+    /// Of a refiled record, the JWS it had under the ended identity; its sealed part is the unchanged old one.
+    pub original_jws: Option<String>,
 }
 
 /// What the account made of one record (protocol, 4).
@@ -73,6 +75,8 @@ pub enum Delivery {
         /// Attempts so far, this one included.
         attempt: u32,
     },
+    /// Its identity ended before it was answered: the record that brings it again is waited for.
+    Refiled,
     /// Final: booked.
     Acknowledged {
         /// Under this number.

@@ -226,6 +226,21 @@ pub enum TerminalStanding {
     Revoked,
 }
 
+impl TerminalStanding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Revoked];
+
+    /// The word in messages and files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// What the account tells a terminal at `hello` and heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {

@@ -199,6 +199,13 @@ pub enum Fact {
         /// Version of the notice.
         version: u32,
     },
+    /// A record that an ended identity of this terminal still owed, brought again under the one that followed it.
+    Refiled {
+        /// The record as it was first made.
+        original: RecordId,
+        /// Its bytes, unchanged.
+        frozen: Box<Frozen>,
+    },
 }
 
 impl Fact {
@@ -210,6 +217,7 @@ impl Fact {
             Self::Reversal { .. } => "reversal",
             Self::Served { .. } => "served",
             Self::NoticeAck { .. } => "notice_ack",
+            Self::Refiled { .. } => "refiled",
         }
     }
 }

@@ -140,6 +140,7 @@ fn open_screen(name: &str) -> Result<OpenScreen, Malformed> {
         "view" => OpenScreen::View,
         "service" => OpenScreen::Service,
         "about" => OpenScreen::About,
+        "activation" => OpenScreen::Activation,
         _ => return Err(Malformed::Value),
     })
 }

@@ -98,6 +98,8 @@ pub struct Capability {
     pub max_le: u16,
     /// Understands FF CA and FF B0 of PC/SC part 3.
     pub storage_apdus: bool,
+    /// No real card need stand behind what it reads: no production account is used with it.
+    pub simulated: bool,
     /// Tells the UID.
     pub uid: bool,
     /// Order of the UID's bytes, per standard.
@@ -115,6 +117,7 @@ impl Default for Capability {
             max_answer: 258,
             max_le: 0xE0,
             storage_apdus: false,
+            simulated: false,
             uid: false,
             uid_order: UidOrders::default(),
             technologies: BTreeSet::new(),

@@ -69,7 +69,8 @@ pub struct Device {
     pub version: String,
     /// Operating system.
     pub os: String,
-    /// A simulated reader may be attached: production accounts refuse.
+    /// No real card need stand behind what it reads (virtual reader, simulated part, workshop profiles): production accounts
+    /// refuse.
     pub simulated: bool,
 }
 

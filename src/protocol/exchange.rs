@@ -46,7 +46,7 @@ pub struct RecordEntry {
 impl From<&Payload> for RecordEntry {
     fn from(payload: &Payload) -> Self {
         let sealed = (!payload.sealed.is_empty()).then(|| B64.encode(&payload.sealed));
-        Self { jws: payload.jws.clone(), sealed, original_jws: None }
+        Self { jws: payload.jws.clone(), sealed, original_jws: payload.original_jws.clone() }
     }
 }
 
@@ -55,7 +55,8 @@ impl RecordEntry {
     #[must_use]
     pub fn sealed_bytes(&self) -> Option<Vec<u8>> {
         let text = self.sealed.as_deref().unwrap_or_default();
-        if text.len() > MAX_SEALED_LEN.div_ceil(3) * 4 || self.jws.len() > MAX_JWS_LEN {
+        let original = self.original_jws.as_ref().map_or(0, String::len);
+        if text.len() > MAX_SEALED_LEN.div_ceil(3) * 4 || self.jws.len().max(original) > MAX_JWS_LEN {
             return None;
         }
         TextForm::read(text)
@@ -72,11 +73,11 @@ impl RecordsRequest {
     /// Reads a body.
     ///
     /// # Errors
-    /// [`JsonError`]; [`JsonError::Shape`] also for none. More than [`MAX_RECORDS`] are the account's to refuse: they are
-    /// too many, not malformed.
+    /// [`JsonError`]; [`JsonError::Shape`] also for none or more than [`MAX_RECORDS`].
     pub fn read(body: &[u8]) -> Result<Self, JsonError> {
         let request: Self = json::from_slice(body, MAX_REQUEST_LEN)?;
-        if request.records.is_empty() { Err(JsonError::Shape("no records".to_owned())) } else { Ok(request) }
+        let fits = (1..=MAX_RECORDS).contains(&request.records.len());
+        if fits { Ok(request) } else { Err(JsonError::Shape("1 to 500 records".to_owned())) }
     }
 }
 

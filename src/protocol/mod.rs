@@ -5,7 +5,7 @@
 //! shape, rules of the contract; only then is it a domain value.
 //!
 //! Order inside: `json`, `form`, `key` → `jws`, `seal`, `reference`, `problem` → `signed_part`, `sealed_part` →
-//! `record`, `receipt`, `document`, `control`, `outcomes` → `enrolment`, `exchange`.
+//! `record`, `receipt`, `document`, `control`, `outcomes` → `enrolment`, `exchange`, `published`.
 
 mod activation;
 pub mod control;
@@ -18,6 +18,7 @@ pub mod jws;
 mod key;
 pub mod outcomes;
 pub mod problem;
+pub mod published;
 pub mod receipt;
 pub mod record;
 pub mod reference;

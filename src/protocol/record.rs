@@ -80,7 +80,8 @@ pub fn chain_start(certificate_der: &[u8]) -> Digest {
 }
 
 /// Gives a record its place in the chain: seals, signs, digests. Called once per record, inside the committing
-/// transaction; the bytes are never made again.
+/// transaction; the bytes are never made again. A refiled record names its original by its digest and keeps its sealed
+/// part as it was: it opens under the old ids, and the old JWS travels beside it (protocol, 4, `conflict`).
 ///
 /// # Errors
 /// [`FreezeError`].
@@ -95,8 +96,9 @@ pub fn freeze(
     if record.account != enrolment.account {
         return Err(FreezeError::Account);
     }
-    let sealed = match sealed_part_of(&record.fact) {
-        Some(part) => {
+    let sealed = match (&record.fact, sealed_part_of(&record.fact)) {
+        (Fact::Refiled { frozen, .. }, _) => frozen.sealed.clone(),
+        (_, Some(part)) => {
             if part.second_factor.as_ref().is_some_and(|text| text.len() > sealed_part::MAX_TEXT_LEN) {
                 return Err(FreezeError::Text);
             }
@@ -106,7 +108,7 @@ pub fn freeze(
             }
             sealing.seal(&record.account, record.id, &plaintext)?
         }
-        None => Vec::new(),
+        (_, None) => Vec::new(),
     };
     let digest = (!sealed.is_empty()).then(|| sha256(&sealed));
     let part = signed_part_of(record, enrolment, seq, prev, digest);
@@ -117,24 +119,6 @@ pub fn freeze(
         return Err(FreezeError::Text);
     }
     Ok(sign(&part, sealed, key))
-}
-
-/// Brings a record of a forked chain again under a new identity: only its old digest is named; the old JWS and the
-/// unchanged sealed part travel beside it (protocol, 4, `conflict`).
-#[must_use]
-pub fn refile(
-    record: &Record,
-    original: &Frozen,
-    enrolment: &Enrolment,
-    seq: u64,
-    prev: Digest,
-    key: &SigningKey,
-) -> Frozen {
-    let sealed = (!original.sealed.is_empty()).then(|| sha256(&original.sealed));
-    let mut part = signed_part_of(record, enrolment, seq, prev, sealed);
-    part.account = enrolment.account.clone();
-    part.fact = SignedFact::Refiled { original: original.digest };
-    sign(&part, original.sealed.clone(), key)
 }
 
 /// Signs a signed part as it stands. [`freeze`] is the terminal's way; this serves tests and vectors.
@@ -204,6 +188,7 @@ fn signed_part_of(
         }
         Fact::Served { of } => SignedPart { fact: SignedFact::Served { of: *of }, ..common },
         Fact::NoticeAck { version } => SignedPart { fact: SignedFact::NoticeAck { version: *version }, ..common },
+        Fact::Refiled { frozen, .. } => SignedPart { fact: SignedFact::Refiled { original: frozen.digest }, ..common },
     }
 }
 

@@ -27,6 +27,8 @@ pub enum OpenScreen {
     Service,
     /// Version and licences.
     About,
+    /// Activation for a further account, or anew.
+    Activation,
 }
 
 /// Why a command changed nothing.
@@ -172,7 +174,7 @@ pub enum OperatorCommand {
     CloseDay,
     /// Language of the interface, a two-letter code.
     Language(String),
-    /// First enrolment.
+    /// Enrolment: the first, for a further account, or anew.
     Activate {
         /// The activation code.
         code: String,

@@ -8,7 +8,7 @@ use super::screen::BlockedBy;
 pub use crate::domain::booking::BookingFilter as RowFilter;
 use crate::domain::{
     decision::Refusal,
-    ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
+    ids::{AccountId, OfferId, RecordId, TapId},
     reading::{Identified, Route},
     record::{Draft, Record},
 };
@@ -125,15 +125,6 @@ pub enum Effect {
         operator: String,
         /// Six digits.
         pin: String,
-    },
-    /// An operator confirmed the notice; the record goes with `Commit`.
-    RememberNotice {
-        /// Whose notice.
-        account: AccountId,
-        /// Who.
-        operator: OperatorId,
-        /// Version.
-        version: u32,
     },
     /// The terminal stops; tell the log and the service manager.
     Alarm(BlockedBy),

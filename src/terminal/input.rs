@@ -47,6 +47,8 @@ pub struct AccountView {
     pub catalogue: Option<Catalogue>,
     /// How it regards us.
     pub standing: TerminalStanding,
+    /// It knows other records under our numbers: a copy of this terminal exists.
+    pub forked: bool,
     /// A card list of it is at hand, or none is to be had for now.
     pub card_list: bool,
     /// Name of the site for people.

@@ -34,7 +34,6 @@ use crate::domain::{
     claim::Selection,
     ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
     reading::{Identified, ScannerTest},
-    record::Draft,
     time::At,
 };
 
@@ -134,9 +133,6 @@ struct Recent {
     identified: Identified,
     until: Duration,
     phase: Phase,
-    /// The booking that the card signed. Whoever names the same card must sign it again to see it again: a copy names it
-    /// too (card-application 1.6, "no fallback").
-    signed: Option<Box<Draft>>,
 }
 
 /// The machine.
@@ -144,6 +140,8 @@ struct Recent {
 pub struct Terminal {
     setup: Setup,
     phase: Phase,
+    /// Why the terminal is out of service; stands while an administrator activates it anew.
+    blocked: Option<BlockedBy>,
     language: String,
     reader: Reader,
     scanner: Scanner,
@@ -208,6 +206,7 @@ impl Terminal {
     pub fn new(setup: Setup) -> Self {
         Self {
             phase: Phase::Starting,
+            blocked: None,
             language: setup.language.clone(),
             reader: Reader { state: ReaderState::Starting, name: None, simulated: false },
             scanner: Scanner::default(),
@@ -339,7 +338,7 @@ impl Terminal {
         }
     }
 
-    /// Out of service, for good: only a restart leads out.
+    /// Out of service: only a restart leads out, or a new activation where another identity is the cure.
     fn close(&mut self, step: &mut Step, why: BlockedBy) {
         if matches!(self.phase, Phase::OutOfService(_)) {
             return;
@@ -351,6 +350,7 @@ impl Terminal {
             step.push(Effect::EndCard { tap: held.tap });
         }
         self.kept = None;
+        self.blocked = Some(why);
         self.enter(Phase::OutOfService(why));
         step.push(Effect::Alarm(why));
     }

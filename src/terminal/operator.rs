@@ -159,7 +159,9 @@ impl Terminal {
                 return Err(CommandRefusal::NotNow);
             }
             Phase::SigningOn(_) if self.setup.sign_on => return Err(CommandRefusal::NotNow),
-            Phase::Activating(_) if self.accounts.is_empty() => return Err(CommandRefusal::NotNow),
+            Phase::Activating(_) if self.accounts.is_empty() && self.blocked.is_none() => {
+                return Err(CommandRefusal::NotNow);
+            }
             Phase::Activating(ActivationStep::Checking) => step.push(Effect::AbandonActivation),
             Phase::Activating(ActivationStep::Code { .. })
             | Phase::Asking(_)
@@ -178,6 +180,10 @@ impl Terminal {
     }
 
     fn open(&mut self, step: &mut Step, screen: OpenScreen) -> Result<(), CommandRefusal> {
+        if screen == OpenScreen::Activation && self.may_be_activated() {
+            self.enter(Phase::Activating(ActivationStep::Code { problem: None }));
+            return Ok(());
+        }
         if !self.phase.is_calm() {
             return Err(CommandRefusal::NotNow);
         }
@@ -192,6 +198,8 @@ impl Terminal {
             OpenScreen::View => View::Look,
             OpenScreen::Service => View::Service,
             OpenScreen::About => View::About,
+            // Only from where nothing else stands.
+            OpenScreen::Activation => return Err(CommandRefusal::NotNow),
         };
         if let View::List { filter, .. } = &view {
             step.push(Effect::LoadRows(*filter));

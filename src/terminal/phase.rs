@@ -5,17 +5,19 @@
 //! | Phase | Input | Next phase | Effects |
 //! |---|---|---|---|
 //! | `Starting` | `Started` | *home*: `Activating` if no account is known, else `SigningOn` if the place asks, else `Notice` if one is unconfirmed, else `Preparing` as long as catalogue or card list of an account are on their way, else `Ready` | `WakeForwarder`; grants never shown become rows |
-//! | any | `Blocked`, conflict, all accounts revoked | `OutOfService`, for good | `EndCard`, `Alarm` |
+//! | any | `Blocked`, conflict, forked, all accounts revoked | `OutOfService` | `EndCard`, `Alarm` |
+//! | `OutOfService` where a new identity is the cure, `Ready` | `activate`, `open activation` | `Activating`; `cancel` leads back | `BeginActivation` |
+//! | `OutOfService`, `Activating` | account under a new identity, and nothing else against it | *home* | – |
 //! | `Activating` | `activate` → offered → `confirm` → account | its steps, then *home* | `BeginActivation`, `ConfirmActivation` |
 //! | `SigningOn` | `sign_in` → signed in | *home* | `CheckPin` |
-//! | `Notice` | `accept_notice` → committed | *home* | `Commit(notice_ack)`, then `RememberNotice` |
+//! | `Notice` | `accept_notice` → committed | *home* | `Commit(notice_ack)` |
 //! | `Preparing` | catalogue and card list are there; 15 s | *home*, which does not wait again | `After(15 s)` |
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | card presented | `Reading` | `Chime(Tick)`, `After(1.5 s)`, `After(8 s)` |
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | `scan` | `Reading` | `DecodeCode` |
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | `type_number` | `Deciding`, or the pad with what is wrong | `LoadStanding` |
 //! | `Reading` | identified | `Deciding` | `LoadStanding` |
 //! | `Reading` | identified, its draft was kept | `Authenticating` (same id and booking, fresh time) | `Authenticate` |
-//! | `Reading` | identified, its result is younger than 3 s | that result again, if the card signed for it only after it signed again (`Authenticating`) | `EndCard`, or `Authenticate` |
+//! | `Reading` | identified, its result is younger than 3 s | that result again | `EndCard` |
 //! | `Reading` | failed; 8 s | `Refused` (R5, R6 or R4) | `Chime`, `Note` |
 //! | `Reading` | phone: child not chosen | `Ready`, asking to choose, 20 s | – |
 //! | `Deciding` | grant, must authenticate | `Authenticating` | `Authenticate` |
@@ -176,8 +178,6 @@ impl Claim {
 pub(super) struct Owed {
     pub claim: Claim,
     pub draft: Draft,
-    /// It is on disk already: the card that came back only has to sign again, to see its result again.
-    pub booked: bool,
 }
 
 /// A result that stands.

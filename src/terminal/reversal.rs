@@ -205,7 +205,6 @@ impl Terminal {
                 }
             }
             AsideOf::Notice { account, operator, version } => {
-                step.push(Effect::RememberNotice { account: account.clone(), operator: operator.clone(), version });
                 self.notices.insert((account, operator), version);
                 if let Phase::Notice { .. } = self.phase {
                     self.go_home(step);
@@ -266,7 +265,7 @@ impl Terminal {
 }
 
 impl Phase {
-    pub(super) fn shows(&self, record: RecordId) -> bool {
+    fn shows(&self, record: RecordId) -> bool {
         match self {
             Self::Granted(outcome) | Self::Refused(outcome) => outcome.result.record == Some(record),
             _ => false,

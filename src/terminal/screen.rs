@@ -325,11 +325,15 @@ pub enum BlockedBy {
     Fork,
     /// The account revoked this terminal.
     Revoked,
+    /// The key that proves this terminal to its account is missing or unusable.
+    KeyMissing,
+    /// Root, certificate or first documents of its account are unusable.
+    AccountUnusable,
 }
 
 impl BlockedBy {
     /// All, for tables and tests.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::JournalDamaged,
         Self::DiskFull,
         Self::WrongKey,
@@ -337,7 +341,15 @@ impl BlockedBy {
         Self::OtherInstance,
         Self::Fork,
         Self::Revoked,
+        Self::KeyMissing,
+        Self::AccountUnusable,
     ];
+
+    /// A new activation leads out of it: the terminal gets another identity, and what it owes is brought again under that.
+    #[must_use]
+    pub const fn ends_with_activation(self) -> bool {
+        matches!(self, Self::Fork | Self::Revoked | Self::KeyMissing | Self::AccountUnusable)
+    }
 
     /// The stable code.
     #[must_use]
@@ -350,6 +362,8 @@ impl BlockedBy {
             Self::OtherInstance => "other_instance",
             Self::Fork => "fork",
             Self::Revoked => "revoked",
+            Self::KeyMissing => "key_missing",
+            Self::AccountUnusable => "account_unusable",
         }
     }
 }

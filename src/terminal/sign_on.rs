@@ -21,16 +21,16 @@ use crate::domain::{
 
 impl Terminal {
     pub(super) fn started(&mut self, step: &mut Step, state: StartState) {
-        if self.phase != Phase::Starting {
-            return;
-        }
         let StartState { never_shown, rows, today, waiting, later_refusals, notices } = state;
         self.books = Books { waiting, rows, today, later_refusals };
         self.unclear = never_shown;
         self.notices = notices;
+        if self.phase != Phase::Starting {
+            return;
+        }
         step.push(Effect::WakeForwarder { awaited: None });
         self.go_home(step);
-        self.close_if_revoked(step);
+        self.close_if_unwanted(step);
     }
 
     pub(super) fn account_changed(&mut self, step: &mut Step, view: AccountView) {
@@ -40,26 +40,64 @@ impl Terminal {
         {
             self.kept = None;
         }
-        self.accounts.insert(account, view);
+        let known = self.accounts.insert(account.clone(), view);
+        let view = &self.accounts[&account];
+        let anew = known.is_none_or(|known| known.enrolment.terminal != view.enrolment.terminal);
+        if anew {
+            self.take_identity(&account);
+        }
         match &self.phase {
             Phase::Starting => return,
-            Phase::Activating(_) | Phase::Preparing => self.go_home(step),
+            Phase::Activating(_) if anew => self.go_home(step),
+            Phase::OutOfService(_) if self.blocked.is_none() => self.go_home(step),
+            Phase::Preparing => self.go_home(step),
             Phase::Ready(_) if self.notice_due().is_some() => self.go_home(step),
             _ => {}
         }
-        self.close_if_revoked(step);
+        self.close_if_unwanted(step);
     }
 
-    /// One account's farewell leaves the others; without any there is nobody to owe a booking to.
-    fn close_if_revoked(&mut self, step: &mut Step) {
+    /// This terminal is somebody new to that account: nobody has confirmed its notice, its lists are on their way, and what
+    /// spoke against the identity before it is over.
+    fn take_identity(&mut self, account: &AccountId) {
+        if self.phase == Phase::Starting {
+            return;
+        }
+        self.notices.retain(|(of, _), _| of != account);
+        let over = self.blocked.is_some_and(BlockedBy::ends_with_activation) && self.unwanted().is_none();
+        if over {
+            self.blocked = None;
+            self.waited_for_documents = false;
+            self.prepare_until = None;
+        }
+    }
+
+    /// A copy of this terminal exists; or all accounts have bidden farewell. One account's farewell leaves the others;
+    /// without any there is nobody to owe a booking to.
+    fn unwanted(&self) -> Option<BlockedBy> {
         let revoked = |view: &AccountView| view.standing == TerminalStanding::Revoked;
-        if !self.accounts.is_empty() && self.accounts.values().all(revoked) {
-            self.close(step, BlockedBy::Revoked);
+        if self.accounts.values().any(|view| view.forked) {
+            Some(BlockedBy::Fork)
+        } else if !self.accounts.is_empty() && self.accounts.values().all(revoked) {
+            Some(BlockedBy::Revoked)
+        } else {
+            None
+        }
+    }
+
+    fn close_if_unwanted(&mut self, step: &mut Step) {
+        if let Some(why) = self.unwanted()
+            && !(self.blocked == Some(why) && matches!(self.phase, Phase::Activating(_)))
+        {
+            self.close(step, why);
         }
     }
 
     /// Where the terminal belongs when nothing runs.
     fn home(&self) -> Phase {
+        if let Some(why) = self.blocked {
+            return Phase::OutOfService(why);
+        }
         if self.accounts.is_empty() {
             return Phase::Activating(ActivationStep::Code { problem: None });
         }
@@ -140,13 +178,21 @@ impl Terminal {
         code: String,
         admin_pin: Option<String>,
     ) -> Result<(), CommandRefusal> {
-        let asked = matches!(self.phase, Phase::Activating(ActivationStep::Code { .. }));
-        if !asked && !matches!(self.phase, Phase::Ready(_)) {
+        if !matches!(self.phase, Phase::Activating(ActivationStep::Code { .. })) && !self.may_be_activated() {
             return Err(CommandRefusal::NotNow);
         }
         step.push(Effect::BeginActivation { code, admin_pin });
         self.enter(Phase::Activating(ActivationStep::Checking));
         Ok(())
+    }
+
+    /// A code may be asked for: for a further account, or for a new identity where the present one is of no more use.
+    pub(super) fn may_be_activated(&self) -> bool {
+        match &self.phase {
+            Phase::Ready(_) => true,
+            Phase::OutOfService(why) => why.ends_with_activation(),
+            _ => false,
+        }
     }
 
     pub(super) fn activation_offered(&mut self, host: String, municipality: String) {

@@ -6,14 +6,17 @@ use std::rc::Rc;
 use slint::ComponentHandle;
 use uuid::Uuid;
 
-use super::{format, scanner::Scanner, window as w};
+use super::{
+    format,
+    scanner::{Scanner, Typed},
+    window as w,
+};
 use crate::{
     domain::{
         ids::{AccountId, OfferId, RecordId},
         number::{self, NumberError},
         record::ReversalReason,
     },
-    scanner::Verdict,
     terminal::command::{OpenScreen, OperatorCommand},
 };
 
@@ -66,9 +69,9 @@ pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>
     operator.on_scanned({
         let send = Rc::clone(send);
         move |key, digits| match scanner.take(&key, digits) {
-            Verdict::Key => false,
-            Verdict::Part => true,
-            Verdict::Code(code) => {
+            Typed::Key => false,
+            Typed::Part => true,
+            Typed::Code(code) => {
                 send(OperatorCommand::Scan { code });
                 true
             }
@@ -120,6 +123,7 @@ fn screen(target: w::Target) -> OpenScreen {
         w::Target::View => OpenScreen::View,
         w::Target::Service => OpenScreen::Service,
         w::Target::About => OpenScreen::About,
+        w::Target::Activation => OpenScreen::Activation,
     }
 }
 

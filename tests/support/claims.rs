@@ -152,6 +152,7 @@ pub fn account(name: &str, district: &str, prefix: &str, offers: Vec<Offer>) -> 
         catalogue: Some(catalogue(offers)),
         card_list: true,
         standing: TerminalStanding::Active,
+        forked: false,
         site_name: "Mensa".to_owned(),
     }
 }

@@ -52,6 +52,7 @@ impl Listening {
             clock: Arc::clone(&clock) as Arc<_>,
             entropy: Arc::new(Counting::default()),
             floor_s: Arc::new(AtomicU64::new(0)),
+            practice: Arc::default(),
             posts,
         });
         Self { practice, clock, desk, heard }

@@ -23,6 +23,7 @@ use teilhabe_terminal::{
 use super::claims;
 
 /// The terminal, and what a driver would remember.
+#[derive(Clone)]
 pub struct Machine {
     pub terminal: Terminal,
     pub now: Duration,
@@ -283,6 +284,7 @@ impl Machine {
             ["open", "last"] => command(OperatorCommand::Open(OpenScreen::LastBookings)),
             ["open", "refusals"] => command(OperatorCommand::Open(OpenScreen::LaterRefusals)),
             ["open", "queue"] => command(OperatorCommand::Open(OpenScreen::Queue)),
+            ["open", "activation"] => command(OperatorCommand::Open(OpenScreen::Activation)),
             ["open", "ready"] => command(OperatorCommand::Open(OpenScreen::Ready)),
             ["detail", number] => command(OperatorCommand::Detail(claims::record_id(number.parse().unwrap()))),
             ["again"] => command(OperatorCommand::Again),
@@ -385,7 +387,6 @@ impl Machine {
             Effect::ConfirmActivation => "enrol".to_owned(),
             Effect::AbandonActivation => "abandon".to_owned(),
             Effect::CheckPin { .. } => "pin?".to_owned(),
-            Effect::RememberNotice { .. } => "remember-notice".to_owned(),
             Effect::Alarm(why) => format!("ALARM:{}", why.code()),
             Effect::Stop => "stop".to_owned(),
         })

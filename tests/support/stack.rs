@@ -233,6 +233,21 @@ impl Terminal {
         Self::start_with(data, &pcscd.socket, Some(display.to_owned()))
     }
 
+    /// Starts one whose smart-card service is not there: numbers and codes alone.
+    pub fn without_reader(data: &Path) -> Self {
+        Self::start_with(data, "/nonexistent/pcscd.comm", None)
+    }
+
+    /// From nothing, or from out of service, to ready for numbers: code, confirmation, notice.
+    pub fn activate(&mut self, code: &str) {
+        self.command(json!({"command": "activate", "code": code, "admin_pin": "246810"}));
+        self.wait("host and municipality", |line| line["activation"]["municipality"].is_string());
+        self.command(json!({"command": "confirm"}));
+        self.screen("notice");
+        self.command(json!({"command": "accept_notice"}));
+        self.screen("ready");
+    }
+
     fn start_with(data: &Path, socket: &str, display: Option<String>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_teilhabe-terminal"));
         command.env("PCSCLITE_CSOCK_NAME", socket);

@@ -99,6 +99,10 @@ impl SecretStore for Pocket {
         Ok(())
     }
 
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     fn remove(&mut self, name: &str) -> Result<(), String> {
         self.0.remove(name);
         Ok(())
@@ -215,7 +219,7 @@ impl Station {
             scanner: None,
             local_profiles: Vec::new(),
             central: Box::new(move |floor| -> Box<dyn CentralAccounts> {
-                Box::new(HttpsCentralAccounts::new(at_hand, floor, bounds(whole), true))
+                Box::new(HttpsCentralAccounts::new(at_hand, floor, bounds(whole)))
             }),
             clock,
             entropy: Arc::new(NoJitter::default()),

@@ -97,6 +97,25 @@ impl Bench {
         Self { account, folder, clock, url, demo, router, stop, wallet: Arc::default() }
     }
 
+    /// The same account, for real money: the demonstration, opened again under another word.
+    pub fn production(over_tls: bool) -> Self {
+        let mut bench = Self::new(false);
+        let file = rusqlite::Connection::open(bench.folder.path().join("account.sqlite")).unwrap();
+        file.execute("UPDATE account SET environment = 'production'", []).unwrap();
+        let hand = Arc::clone(&bench.clock);
+        let now = move || Timestamp::from_millisecond(hand.load(Ordering::SeqCst)).unwrap();
+        bench.account = Arc::new(Account::open(bench.folder.path(), Arc::new(now)).unwrap());
+        bench.router = api::router(Arc::clone(&bench.account));
+        if over_tls {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            bench.url = Some(format!("https://{}", listener.local_addr().unwrap()));
+            let names = vec!["127.0.0.1".to_owned()];
+            let server = Server::new(Arc::clone(&bench.account), listener, names).unwrap();
+            tokio::spawn(server.run(bench.stop.subscribe()));
+        }
+        bench
+    }
+
     /// The demonstration served by the real program in a process of its own; the account is the office's view of it.
     #[expect(clippy::disallowed_methods, reason = "the program goes by the real time")]
     pub fn of_program(folder: tempfile::TempDir, address: &str) -> Self {
@@ -318,24 +337,6 @@ impl Tap {
         }
     }
 
-    /// The other form of the credential's signature: (r, n − s) verifies wherever (r, s) does.
-    pub fn mirror_credential(&mut self) {
-        // Order of P-256 (SEC 2, 2.4.2).
-        const ORDER: [u8; 32] = [
-            0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0xE6,
-            0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
-        ];
-        let credential = &mut self.evidence().credential;
-        let from = credential.len() - 32;
-        let mut borrow = false;
-        for (byte, order) in credential[from..].iter_mut().zip(ORDER).rev() {
-            let (first, under) = order.overflowing_sub(*byte);
-            let (second, again) = first.overflowing_sub(u8::from(borrow));
-            (*byte, borrow) = (second, under || again);
-        }
-        assert!(!borrow, "s is below the order");
-    }
-
     pub fn evidence(&mut self) -> &mut Bik1Evidence {
         match &mut self.sealed.evidence {
             Evidence::Bik1(evidence) => evidence,
@@ -411,7 +412,8 @@ impl Till {
 
     /// A card of `demo.json` held to this terminal for one meal.
     pub fn tap(&self, card: &str, offer: &str) -> Tap {
-        let card = self.shown(card);
+        let cards = self.demo["cards"].as_array().unwrap();
+        let card = cards.iter().find(|c| c["name"] == card).unwrap();
         let district = DistrictId::new(card["district"].as_str().unwrap()).unwrap();
         let (route, level, kind, bytes) = match card["kind"].as_str().unwrap() {
             "number" => (Route::Number, 0, IdentityKind::Number, card["number"].as_str().unwrap().as_bytes().to_vec()),
@@ -451,15 +453,10 @@ impl Till {
         tap
     }
 
-    /// A card as `demo.json` names it.
-    fn shown(&self, name: &str) -> &Json {
-        let cards = ["cards", "sun_cards"].into_iter().flat_map(|list| self.demo[list].as_array().unwrap());
-        cards.into_iter().find(|card| card["name"] == name).unwrap()
-    }
-
     /// What the NTAG 424 of this card shows at its `counter`th reading.
     pub fn message(&self, card: &str, counter: u32) -> Evidence {
-        let card = self.shown(card);
+        let cards = self.demo["cards"].as_array().unwrap();
+        let card = cards.iter().find(|c| c["name"] == card).unwrap();
         let bytes = |text: &Json| data_encoding::HEXLOWER.decode(text.as_str().unwrap().as_bytes()).unwrap();
         let card = SunCard {
             uid: bytes(&card["uid"]).try_into().unwrap(),
@@ -640,13 +637,15 @@ pub struct Sent {
     pub part: SignedPart,
     pub frozen: Frozen,
     pub seq: u64,
+    /// Of a refiled record, what it was under the old identity.
+    pub original_jws: Option<String>,
 }
 
 impl Sent {
     pub fn new(mut part: SignedPart, sealed: Vec<u8>, key: &SigningKey) -> Self {
         part.sealed = (!sealed.is_empty()).then(|| teilhabe_terminal::protocol::jws::sha256(&sealed));
         let frozen = record::sign(&part, sealed, key);
-        Self { seq: part.seq, part, frozen }
+        Self { seq: part.seq, part, frozen, original_jws: None }
     }
 
     pub fn payload(&self) -> Payload {
@@ -656,6 +655,7 @@ impl Sent {
             digest: self.frozen.digest,
             jws: self.frozen.jws.clone(),
             sealed: self.frozen.sealed.clone(),
+            original_jws: self.original_jws.clone(),
         }
     }
 }

@@ -297,6 +297,7 @@ fn receipts() -> Value {
             digest: jws::sha256(&seq.to_be_bytes()),
             jws: String::new(),
             sealed: Vec::new(),
+            original_jws: None,
         })
         .collect();
     let entry = |n: usize, outcome, replayed| {

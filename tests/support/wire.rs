@@ -183,7 +183,7 @@ pub fn notice_ack(n: u64) -> Record {
 
 pub fn payload(record: &Record, seq: u64, frozen: &Frozen) -> Payload {
     let Frozen { jws, sealed, digest } = frozen.clone();
-    Payload { record: record.id, seq, digest, jws, sealed }
+    Payload { record: record.id, seq, digest, jws, sealed, original_jws: None }
 }
 
 /// What the root of the examples grants.

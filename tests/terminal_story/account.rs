@@ -201,3 +201,79 @@ fn whatever_blocks_the_terminal_stops_it_for_good() {
     ",
     );
 }
+
+/// Fault 33: a copied terminal says so until an administrator activates it anew; then its notice and lists are asked for
+/// like those of any new terminal.
+#[test]
+fn another_identity_leads_out_of_a_fork() {
+    let mut machine = lane();
+    machine.account.forked = true;
+    assert_eq!(machine.tell("account"), "ALARM:fork disarm | out_of_service fork");
+    check(
+        machine.clone(),
+        "
+        account           => | out_of_service fork
+        card 1            => end-card | out_of_service fork
+        open queue        => | out_of_service fork !not_now
+        open activation   => | activation code
+        cancel            => | out_of_service fork
+        activate          => ask-server | activation checking
+        account           => | activation checking
+        activation-failed => | activation code again
+        cancel            => | out_of_service fork
+    ",
+    );
+    for line in ["activate", "offered", "confirm"] {
+        machine.tell(line);
+    }
+    machine.account.forked = false;
+    machine.account.enrolment.terminal = TerminalId::new("T-NEW").unwrap();
+    machine.account.card_list = false;
+    assert_eq!(machine.tell("account"), "| notice");
+    machine.tell("accept-notice");
+    assert_eq!(machine.tell("committed"), "send | starting");
+    machine.account.card_list = true;
+    assert_eq!(machine.tell("account"), "arm | ready");
+}
+
+/// One account's new identity does not lift what another one says.
+#[test]
+fn a_fork_with_one_account_is_not_cured_by_another() {
+    let mut machine = lane();
+    machine.account.forked = true;
+    machine.tell("account");
+    machine.tell("activate");
+    machine.account.forked = false;
+    machine.account.enrolment.account = AccountId::new("elsewhere").unwrap();
+    assert_eq!(machine.tell("account"), "| out_of_service fork");
+}
+
+/// An account that cannot be connected is no new terminal; nothing but a new activation helps, and the program says what to
+/// do. A damaged journal is not cured so.
+#[test]
+fn a_terminal_whose_account_is_unusable_does_not_look_new() {
+    for why in ["key_missing", "account_unusable", "revoked"] {
+        check(
+            Machine::new(Place::Lane, false),
+            &format!(
+                "
+        blocked {why}   => ALARM:{why} | out_of_service {why}
+        started         => | out_of_service {why}
+        activate        => ask-server | activation checking
+        offered         => | activation confirm
+        confirm         => enrol | activation checking
+        account         => | notice
+    "
+            ),
+        );
+    }
+    check(
+        Machine::new(Place::Lane, false),
+        "
+        blocked journal_damaged => ALARM:journal_damaged | out_of_service journal_damaged
+        started                 => | out_of_service journal_damaged
+        activate                => | out_of_service journal_damaged !not_now
+        open activation         => | out_of_service journal_damaged !not_now
+    ",
+    );
+}

@@ -24,7 +24,7 @@ fn a_new_terminal_asks_for_its_code_and_for_a_yes() {
         accept-notice     => | notice !not_now
         commit-failed     => | notice
         accept-notice     => commit:notice_ack#2 | notice
-        committed         => send remember-notice arm | ready
+        committed         => send arm | ready
     ",
     );
 }
@@ -42,7 +42,7 @@ fn a_new_terminal_waits_for_its_lists_once_and_not_for_ever() {
     check(
         before_the_list(),
         "
-        committed    => send remember-notice | starting
+        committed    => send | starting
         card 1       => end-card | starting
         wait 14000ms => | starting
         account      => | starting
@@ -82,7 +82,7 @@ fn a_place_with_sign_on_asks_who_serves() {
         sign-in        => pin? | sign_on
         signed-in      => | notice
         accept-notice  => commit:notice_ack#1 | notice
-        committed      => send remember-notice arm | ready
+        committed      => send arm | ready
         sign-out       => disarm | sign_on
         sign-in        => pin? | sign_on
         signed-in      => arm | ready

@@ -102,7 +102,7 @@ fn a_grant_never_shown_is_put_before_staff_without_blocking_the_lane() {
         "
         started unclear        => send | notice (unclear 1)
         accept-notice          => commit:notice_ack#1 | notice (unclear 1)
-        committed              => send remember-notice arm | ready (unclear 1)
+        committed              => send arm | ready (unclear 1)
         open last              => rows? | last_bookings 2 (unclear 1)
         reverse 78 never_shown => | last_bookings 2 (unclear 1) !wrong_reason
         reverse 77 never_shown => commit:reversal:never_shown#2 | last_bookings 2 (unclear 1)

@@ -21,7 +21,7 @@ use support::{
 use teilhabe_terminal::{
     domain::{
         documents::{Environment, TerminalStanding},
-        ids::DistrictId,
+        ids::{AccountId, DistrictId, TerminalId},
         offer::{Offer, OfflineRule, RouteRule},
         reading::{Level, Route},
     },

@@ -270,6 +270,24 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Keeps the original of a refiled record; false if it was brought before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn add_refiled(&self, original: Digest, record: RecordId, jws: &str) -> Result<bool, StoreError> {
+        let row = (original.0, record.0.as_bytes(), jws);
+        Ok(self.sql.prepare_cached("INSERT OR IGNORE INTO refiled VALUES (?, ?, ?)")?.execute(row)? == 1)
+    }
+
+    /// A record of that digest was brought again under another identity.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_refiled(&self, original: Digest) -> Result<bool, StoreError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM refiled WHERE original = ?)";
+        Ok(self.sql.prepare_cached(sql)?.query_row([original.0], |row| row.get(0))?)
+    }
+
     /// The terminal's chain has forked before.
     ///
     /// # Errors

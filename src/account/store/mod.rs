@@ -1,6 +1,7 @@
 //! The account's memory. The rest of the account knows it by the verbs of [`Tx`] alone: one writer, one transaction per
 //! request, so that what a request did is there as a whole or not at all.
 
+mod applications;
 mod cards;
 mod chain;
 mod documents;
@@ -15,9 +16,11 @@ use rusqlite::{Connection, TransactionBehavior, types::Type};
 use thiserror::Error;
 
 pub use self::{
+    applications::{Application, Decision},
     cards::{Card, CardForList, NewCard, Purse},
     chain::{Known, Listed, NewRecord, NewRedemption, Redemption, RedemptionState, StoredAnswer},
     documents::{Beacon, Issue, StoredDocument},
+    notes::Noted,
     registry::{Activation, CertifiedKey, Founded, ProviderStanding, Terminal},
 };
 use super::{ledger::LedgerError, schema};

@@ -2,9 +2,23 @@
 
 use jiff::Timestamp;
 use rusqlite::OptionalExtension;
+use uuid::Uuid;
 
-use super::{StoreError, Tx, chain::record_id, column, exact, instant, ms};
+use super::{StoreError, Tx, chain::record_id, column, exact, instant, ms, read};
 use crate::domain::ids::{Digest, ProviderId, RecordId, TerminalId};
+
+/// What was put before the office.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// The record it speaks of.
+    pub record: Option<RecordId>,
+    /// The terminal it speaks of.
+    pub terminal: Option<TerminalId>,
+    /// What; English, for the office's own program to put into words.
+    pub what: String,
+    /// When.
+    pub at: Timestamp,
+}
 
 impl Tx<'_> {
     /// Puts a record before the office.
@@ -15,6 +29,35 @@ impl Tx<'_> {
         let sql = "INSERT INTO office (record, what, noted_at) VALUES (?, ?, ?)";
         self.sql.execute(sql, (record.0.as_bytes(), what, ms(now)))?;
         Ok(())
+    }
+
+    /// Puts a terminal before the office.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note_terminal_for_office(&self, id: &TerminalId, what: &str, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "INSERT INTO office (terminal, what, noted_at) VALUES (?, ?, ?)";
+        self.sql.execute(sql, (id.as_str(), what, ms(now)))?;
+        Ok(())
+    }
+
+    /// Everything that was put before the office, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn office(&self) -> Result<Vec<Noted>, StoreError> {
+        let mut statement = self.sql.prepare("SELECT record, terminal, what, noted_at FROM office ORDER BY id")?;
+        let rows = statement.query_map([], |row| {
+            let record: Option<[u8; 16]> = row.get(0)?;
+            Ok((record, row.get::<_, Option<String>>(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        rows.map(|row| {
+            let (record, terminal, what, at) = row?;
+            let record = record.map(|bytes| RecordId(Uuid::from_bytes(bytes)));
+            let terminal = terminal.map(|id| read("terminal", TerminalId::new(id))).transpose()?;
+            Ok(Noted { record, terminal, what, at: instant(at)? })
+        })
+        .collect()
     }
 
     /// Tells a terminal later what changed after the receipt.

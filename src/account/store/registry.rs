@@ -9,7 +9,10 @@ use crate::{
         documents::{Environment, NumberPrefix, ReferenceKey, TerminalStanding},
         ids::{AccountId, Digest, DistrictId, ProviderId, SiteId, TerminalId},
     },
-    protocol::jws::{Kid, PublicKey},
+    protocol::{
+        jws::{Kid, PublicKey},
+        record::chain_start,
+    },
 };
 
 /// What an account is, once and for all.
@@ -68,6 +71,8 @@ pub struct Activation {
     pub provider_standing: ProviderStanding,
     /// First instant at which it is void; `None` = never (demo).
     pub expires_at: Option<Timestamp>,
+    /// The office decides on whoever uses it.
+    pub approval: bool,
     /// The terminal that used it.
     pub used_by: Option<TerminalId>,
 }
@@ -90,14 +95,6 @@ const fn environment_word(environment: Environment) -> &'static str {
         Environment::Production => "production",
         Environment::Training => "training",
         Environment::Demo => "demo",
-    }
-}
-
-const fn standing_word(standing: TerminalStanding) -> &'static str {
-    match standing {
-        TerminalStanding::Active => "active",
-        TerminalStanding::Suspended => "suspended",
-        TerminalStanding::Revoked => "revoked",
     }
 }
 
@@ -233,9 +230,10 @@ impl Tx<'_> {
         site: &SiteId,
         minted_at: Timestamp,
         expires_at: Option<Timestamp>,
+        approval: bool,
     ) -> Result<bool, StoreError> {
-        let row = (secret.0, site.as_str(), ms(minted_at), expires_at.map_or(0, ms));
-        match self.sql.execute("INSERT INTO activation VALUES (?, ?, ?, ?, '', 0)", row) {
+        let row = (secret.0, site.as_str(), ms(minted_at), expires_at.map_or(0, ms), approval);
+        match self.sql.execute("INSERT INTO activation VALUES (?, ?, ?, ?, ?, '', 0)", row) {
             Ok(_) => Ok(true),
             Err(error) if taken(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -247,12 +245,12 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn activation(&self, secret: &Digest) -> Result<Option<Activation>, StoreError> {
-        let sql = "SELECT a.site, p.id, p.standing, p.suspended_at, a.expires_at, a.used_by
+        let sql = "SELECT a.site, p.id, p.standing, p.suspended_at, a.expires_at, a.used_by, a.approval
                    FROM activation a JOIN site s ON s.id = a.site JOIN provider p ON p.id = s.provider WHERE a.secret = ?";
-        let row = |row: &Row<'_>| -> rusqlite::Result<(String, String, String, i64, i64, String)> {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        let row = |row: &Row<'_>| -> rusqlite::Result<(String, String, String, i64, i64, String, bool)> {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
         };
-        let Some((site, provider, word, suspended_at, expires_at, used_by)) =
+        let Some((site, provider, word, suspended_at, expires_at, used_by, approval)) =
             self.sql.query_row(sql, [secret.0], row).optional()?
         else {
             return Ok(None);
@@ -262,6 +260,7 @@ impl Tx<'_> {
             provider: read("provider", ProviderId::new(provider))?,
             provider_standing: provider_standing(&word, suspended_at)?,
             expires_at: if expires_at == 0 { None } else { Some(instant(expires_at)?) },
+            approval,
             used_by: if used_by.is_empty() { None } else { Some(read("terminal", TerminalId::new(used_by))?) },
         }))
     }
@@ -284,13 +283,22 @@ impl Tx<'_> {
         &self,
         id: &TerminalId,
         site: &SiteId,
-        first_certificate: &Digest,
+        first_leaf: &[u8],
         reference: &ReferenceKey,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let row = (id.as_str(), site.as_str(), ms(now), first_certificate.0, reference.ref_kid.as_str(), reference.key);
-        self.sql.execute("INSERT INTO terminal VALUES (?, ?, 'active', ?, ?, ?, ?, 0)", row)?;
+        let first = chain_start(first_leaf).0;
+        let row = (id.as_str(), site.as_str(), ms(now), first, first_leaf, reference.ref_kid.as_str(), reference.key);
+        self.sql.execute("INSERT INTO terminal VALUES (?, ?, 'active', ?, ?, ?, ?, ?, 0)", row)?;
         Ok(())
+    }
+
+    /// The first certificate of a terminal, DER.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if there is no such terminal.
+    pub fn first_leaf(&self, id: &TerminalId) -> Result<Vec<u8>, StoreError> {
+        Ok(self.sql.query_row("SELECT first_leaf FROM terminal WHERE id = ?", [id.as_str()], |row| row.get(0))?)
     }
 
     /// Keeps a key that was certified for a terminal; false if that key was certified before.
@@ -348,7 +356,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_standing(&self, terminal: &TerminalId, standing: TerminalStanding) -> Result<bool, StoreError> {
         let sql = "UPDATE terminal SET standing = ? WHERE id = ?";
-        Ok(self.sql.execute(sql, (standing_word(standing), terminal.as_str()))? == 1)
+        Ok(self.sql.execute(sql, (standing.word(), terminal.as_str()))? == 1)
     }
 
     /// An operator of the terminal confirmed that version of the notice; older confirmations change nothing.
@@ -365,9 +373,9 @@ impl Tx<'_> {
 fn terminal_row(row: &Row<'_>) -> Result<Terminal, StoreError> {
     let text = |column| row.get::<_, String>(column);
     let word = text(3)?;
-    let standing = [TerminalStanding::Active, TerminalStanding::Suspended, TerminalStanding::Revoked]
+    let standing = TerminalStanding::ALL
         .into_iter()
-        .find(|standing| standing_word(*standing) == word)
+        .find(|standing| standing.word() == word)
         .ok_or(StoreError::Damaged("terminal standing"))?;
     Ok(Terminal {
         id: read("terminal", TerminalId::new(text(0)?))?,

@@ -36,7 +36,7 @@ struct Dialogue {
     root_key: PublicKey,
     key_pkcs8: Vec<u8>,
     key_name: String,
-    simulated: bool,
+    practice: bool,
     pending: Option<String>,
     now: Box<dyn Fn() -> Timestamp>,
 }
@@ -62,6 +62,7 @@ pub(super) async fn begin(
     code: &str,
     key: &[u8],
     key_name: &str,
+    practice: bool,
 ) -> Result<Box<dyn EnrolmentDialogue>, EnrolFailure> {
     let code = ActivationCode::parse(code).map_err(|error| EnrolFailure::Refused(error.code().to_owned()))?;
     // The code was minted at a trusted instant, which a clock at 1970 needs to judge certificates.
@@ -77,7 +78,8 @@ pub(super) async fn begin(
     let root = pinned.root().ok_or(silent("server_certificate_unknown"))?;
     let facts = tls::root_facts(&root).ok_or(silent("root_unusable"))?;
     let root_key = PublicKey::from_sec1(&facts.public_key).map_err(|_| silent("root_unusable"))?;
-    let offer = EnrolmentOffer { host: code.host.clone(), municipality: facts.municipality, minted_at: code.minted_at };
+    let (host, municipality) = (code.host.clone(), facts.municipality);
+    let offer = EnrolmentOffer { host, municipality, root: root.clone(), minted_at: code.minted_at };
     Ok(Box::new(Dialogue {
         door,
         code,
@@ -86,7 +88,7 @@ pub(super) async fn begin(
         root_key,
         key_pkcs8: key.to_vec(),
         key_name: key_name.to_owned(),
-        simulated: accounts.simulated,
+        practice,
         pending: None,
         now: Box::new(accounts.now()),
     }))
@@ -144,7 +146,7 @@ impl Dialogue {
             program: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             os: std::env::consts::OS.to_owned(),
-            simulated: self.simulated,
+            simulated: self.practice,
         };
         Ok(EnrolmentRequest { secret: self.code.secret().to_string(), csr: Der(csr), device })
     }

@@ -28,15 +28,13 @@ pub struct HttpsCentralAccounts {
     clock: Arc<dyn Clock>,
     floor_s: Arc<AtomicU64>,
     bounds: Bounds,
-    /// No real card can come from this terminal's reader; accounts are told.
-    simulated: bool,
 }
 
 impl HttpsCentralAccounts {
     /// `floor_s` is the newest trusted instant, unix seconds, and rises while the program runs.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, floor_s: Arc<AtomicU64>, bounds: Bounds, simulated: bool) -> Self {
-        Self { clock, floor_s, bounds, simulated }
+    pub fn new(clock: Arc<dyn Clock>, floor_s: Arc<AtomicU64>, bounds: Bounds) -> Self {
+        Self { clock, floor_s, bounds }
     }
 
     fn time(&self) -> FloorTime {
@@ -80,8 +78,9 @@ impl CentralAccounts for HttpsCentralAccounts {
         code: &'a str,
         key: &'a [u8],
         key_name: &'a str,
+        practice: bool,
     ) -> Enrolling<'a, Box<dyn EnrolmentDialogue>> {
-        Box::pin(enrolment::begin(self, code, key, key_name))
+        Box::pin(enrolment::begin(self, code, key, key_name, practice))
     }
 }
 

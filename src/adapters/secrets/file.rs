@@ -132,6 +132,10 @@ impl SecretStore for SecretFile {
         self.replace(name, Some(secret.to_vec())).map_err(|error| error.to_string())
     }
 
+    fn names(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
     fn remove(&mut self, name: &str) -> Result<(), String> {
         if self.entries.contains_key(name) {
             self.replace(name, None).map_err(|error| error.to_string())?;

@@ -166,10 +166,13 @@ fn rows_of(connection: &Connection, filter: BookingFilter, limit: u32) -> Result
         }
         // A booking waits while it or its reversal does; where both do, it stands at its own place alone.
         BookingFilter::Waiting => format!(
-            "{COLUMNS} FROM outbox x INDEXED BY outbox_waiting CROSS JOIN redemption d ON d.record = coalesce(
-                 (SELECT q.no FROM reversal w JOIN record q ON q.id = w.reverses WHERE w.record = x.record), x.record
-             ) {JOINS} WHERE x.state < 2 AND (x.record = d.record OR o.state > 1)
-             ORDER BY x.enrolment, x.seq LIMIT :limit"
+            "{COLUMNS} FROM (
+                 SELECT coalesce(f.original, x.record) AS no, x.enrolment, x.seq
+                 FROM outbox x INDEXED BY outbox_waiting LEFT JOIN refiled f ON f.record = x.record WHERE x.state < 2
+             ) AS w CROSS JOIN redemption d ON d.record = coalesce(
+                 (SELECT q.no FROM reversal v JOIN record q ON q.id = v.reverses WHERE v.record = w.no), w.no
+             ) {JOINS} WHERE w.no = d.record OR o.state NOT IN (0, 1, 6)
+             ORDER BY w.enrolment, w.seq LIMIT :limit"
         ),
         BookingFilter::LaterRefusals => format!(
             "{COLUMNS} FROM (
@@ -203,10 +206,10 @@ fn booking(row: &rusqlite::Row<'_>, refused: bool) -> Result<BookingRow, Journal
         _ if reversal_refused => BookingState::Rejected,
         (state::REJECTED, _) => BookingState::Rejected,
         (state::QUARANTINED, _) | (_, Some(state::QUARANTINED)) => BookingState::Quarantined,
-        (_, Some(state::QUEUED | state::IN_FLIGHT)) => BookingState::ReversalWaiting,
+        (_, Some(state::QUEUED | state::IN_FLIGHT | state::REFILED)) => BookingState::ReversalWaiting,
         (_, Some(_)) => BookingState::Reversed,
         _ if shown == 2 => BookingState::Unclear,
-        (state::QUEUED | state::IN_FLIGHT, None) => BookingState::Waiting,
+        (state::QUEUED | state::IN_FLIGHT | state::REFILED, None) => BookingState::Waiting,
         (state::ACKNOWLEDGED, None) => BookingState::Booked,
         (state::DISPUTED, None) => BookingState::Disputed,
         _ => return Err(foreign("state")),

@@ -110,9 +110,12 @@ fn insert<E>(
             Err(CommitError::Refused(CommitRefusal::IdTaken))
         };
     }
-    if let Fact::Reversal { reverses, .. } = &record.fact {
-        refuse_reversal(tx, *reverses)?.map_or(Ok(()), |refusal| Err(CommitError::Refused(refusal)))?;
-    }
+    let refusal = match &record.fact {
+        Fact::Reversal { reverses, .. } => refuse_reversal(tx, *reverses)?,
+        Fact::Refiled { original, frozen } => super::refiling::refuse(tx, enrolment, *original, frozen)?,
+        _ => None,
+    };
+    refusal.map_or(Ok(()), |refusal| Err(CommitError::Refused(refusal)))?;
 
     let (last, prev): (i64, [u8; 32]) = tx
         .prepare_cached("SELECT seq, digest FROM head WHERE enrolment = ?1")?
@@ -141,7 +144,8 @@ fn insert<E>(
         frozen.jws,
     ])?;
     let no = tx.last_insert_rowid();
-    if !frozen.sealed.is_empty() {
+    // A refiled record's sealed part lies with its original.
+    if !frozen.sealed.is_empty() && !matches!(record.fact, Fact::Refiled { .. }) {
         tx.prepare_cached("INSERT INTO sealed (record, bytes) VALUES (?1, ?2)")?.execute(params![no, frozen.sealed])?;
     }
     tx.prepare_cached("INSERT INTO outbox (record, enrolment, seq) VALUES (?1, ?2, ?3)")?.execute(params![
@@ -159,8 +163,9 @@ fn insert<E>(
             take_back(tx, enrolment, *reverses)?;
         }
         Fact::NoticeAck { version } => {
-            super::operators::insert_notice(tx, record.operator.as_str(), *version, record.made_at)?;
+            super::operators::insert_notice(tx, enrolment, record.operator.as_str(), *version, record.made_at)?;
         }
+        Fact::Refiled { original, .. } => super::refiling::replace(tx, no, *original)?,
         Fact::Served { .. } => {}
     }
     if record.clock.trusted {
@@ -248,19 +253,21 @@ pub(super) fn subjects(child: &str, card: &[u8; 16]) -> impl Iterator<Item = Vec
     child.into_iter().chain([[b"r".as_slice(), card].concat()])
 }
 
-/// A redemption no longer counts: it was reversed or refused. Does nothing if it did not count before, or is not ours.
+/// A redemption no longer counts: it was reversed or refused. Does nothing if it did not count before, or is not ours: made
+/// here for the same account, under the identity in force or one before it.
 pub(super) fn take_back(tx: &Transaction<'_>, enrolment: i64, id: RecordId) -> Result<(), rusqlite::Error> {
-    let found: Option<(i64, String, i64, u8, String, [u8; 16])> = tx
+    let found: Option<(i64, i64, String, i64, u8, String, [u8; 16])> = tx
         .prepare_cached(
-            "SELECT d.record, d.offer, d.amount, o.state, d.child, d.card
+            "SELECT d.record, r.enrolment, d.offer, d.amount, o.state, d.child, d.card
              FROM record r JOIN redemption d ON d.record = r.no JOIN outbox o ON o.record = r.no
-             WHERE r.id = ?1 AND r.enrolment = ?2 AND d.net = 1",
+             WHERE r.id = ?1 AND d.net = 1 AND r.enrolment IN
+                 (SELECT e.no FROM enrolment e JOIN enrolment m ON m.account = e.account WHERE m.no = ?2)",
         )?
         .query_row(params![id.0.as_bytes(), enrolment], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
         })
         .optional()?;
-    let Some((no, offer, amount, state, child, card)) = found else { return Ok(()) };
+    let Some((no, enrolment, offer, amount, state, child, card)) = found else { return Ok(()) };
     tx.prepare_cached("UPDATE redemption SET net = 0 WHERE record = ?1")?.execute([no])?;
     forget_own(tx, enrolment, no, &child, &card)?;
     if matches!(state, state::QUEUED | state::IN_FLIGHT | state::QUARANTINED) {
@@ -281,7 +288,7 @@ pub(super) fn restore(tx: &Transaction<'_>, reversal: i64) -> Result<(), rusqlit
         .optional()?;
     let Some((no, enrolment, offer, amount, state)) = found else { return Ok(()) };
     tx.prepare_cached("UPDATE redemption SET net = 1 WHERE record = ?1")?.execute([no])?;
-    if !matches!(state, state::ACKNOWLEDGED | state::DISPUTED) {
+    if !matches!(state, state::ACKNOWLEDGED | state::DISPUTED | state::REFILED) {
         lower_unsettled(tx, enrolment, &offer, -amount)?;
     }
     let (child, card): (String, [u8; 16]) = tx

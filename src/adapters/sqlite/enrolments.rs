@@ -1,7 +1,7 @@
 //! Who this terminal is towards each account.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     Journal,
@@ -10,9 +10,19 @@ use super::{
     witness::{Heads, MAX_HEADS},
 };
 use crate::domain::{
+    documents::TerminalStanding,
     ids::{AccountId, Digest, ProviderId, SiteId, TerminalId},
     record::{Enrolled, Enrolment},
 };
+
+/// How an account regards this terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Regard {
+    /// As it last said.
+    pub standing: TerminalStanding,
+    /// It knows other records under our numbers.
+    pub forked: bool,
+}
 
 impl Journal {
     /// Stores a new enrolment and begins its chain. An earlier one with the same account ends; what it owes stays.
@@ -25,7 +35,7 @@ impl Journal {
                 return Err(JournalError::Full);
             }
             let who = &entry.enrolment;
-            tx.execute("UPDATE enrolment SET ended = 1 WHERE account = ?1 AND ended = 0", [who.account.as_str()])?;
+            end(tx, &who.account)?;
             tx.execute(
                 "INSERT INTO enrolment (account, terminal, provider, site, site_name, host, root, first_certificate,
                       key_name)
@@ -118,7 +128,6 @@ impl Journal {
     /// # Errors
     /// [`JournalError`].
     pub fn digest_at(&mut self, account: &AccountId, seq: u64) -> Result<Option<Digest>, JournalError> {
-        use rusqlite::OptionalExtension as _;
         let no = self.enrolment(account)?;
         self.read(|connection| {
             let digest: Option<[u8; 32]> = connection
@@ -126,6 +135,44 @@ impl Journal {
                 .query_row(params![no, super::rows::column(seq)], |row| row.get(0))
                 .optional()?;
             Ok(digest.map(Digest))
+        })
+    }
+
+    /// How the account regarded this terminal when it last said so, and whether the chain is known to have forked.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn regard(&mut self, account: &AccountId) -> Result<Regard, JournalError> {
+        let no = self.enrolment(account)?;
+        self.read(|connection| {
+            let (word, forked): (String, bool) = connection
+                .prepare_cached("SELECT standing, forked FROM enrolment WHERE no = ?1")?
+                .query_row([no], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(Regard { standing: super::rows::standing(&word)?, forked })
+        })
+    }
+
+    /// Remembers how the account regards this terminal.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn remember_standing(&mut self, account: &AccountId, standing: TerminalStanding) -> Result<(), JournalError> {
+        let no = self.enrolment(account)?;
+        self.write(|tx, _| {
+            tx.execute("UPDATE enrolment SET standing = ?2 WHERE no = ?1", params![no, standing.word()])?;
+            Ok(())
+        })
+    }
+
+    /// Remembers that the account knows other records under our numbers. Only a new identity leads out of it.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn mark_forked(&mut self, account: &AccountId) -> Result<(), JournalError> {
+        let no = self.enrolment(account)?;
+        self.write(|tx, _| {
+            tx.execute("UPDATE enrolment SET forked = 1 WHERE no = ?1", [no])?;
+            Ok(())
         })
     }
 
@@ -177,6 +224,19 @@ impl Journal {
         self.enrolments = enrolments;
         Ok(())
     }
+}
+
+/// Ends the identity in force with an account, with the list of cards that was made for it alone.
+fn end(tx: &Transaction<'_>, account: &AccountId) -> Result<(), JournalError> {
+    let former: Option<i64> = tx
+        .prepare_cached("SELECT no FROM enrolment WHERE account = ?1 AND ended = 0")?
+        .query_row([account.as_str()], |row| row.get(0))
+        .optional()?;
+    if let Some(no) = former {
+        tx.execute("UPDATE enrolment SET ended = 1 WHERE no = ?1", [no])?;
+        super::purge::forget_card_list(tx, no)?;
+    }
+    Ok(())
 }
 
 fn start_chain(heads: &mut Heads, no: i64, first_certificate: Digest) {

@@ -140,6 +140,9 @@ pub enum CommitRefusal {
     /// Its id belongs to a record of another type.
     #[error("the id is taken")]
     IdTaken,
+    /// It brings a record again that no ended identity owes, or other bytes than its own.
+    #[error("only what an ended identity still owes is brought again")]
+    NotOwed,
     /// The frozen bytes do not have the digest they claim: the sealing code is wrong.
     #[error("the frozen bytes do not have their digest")]
     BadDigest,

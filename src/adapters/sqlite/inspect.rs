@@ -55,8 +55,10 @@ pub struct StoredRecord {
     pub kind: String,
     /// The signed part.
     pub jws: String,
-    /// The sealed part; `None` once it was deleted by rule, or if it never had one.
+    /// The sealed part, of a refiled record that of its original; `None` once it was deleted by rule, or if it never had one.
     pub sealed: Option<Vec<u8>>,
+    /// Of a refiled record, the JWS it had under the ended identity.
+    pub original_jws: Option<String>,
     /// It still waits for an answer, or stands apart without one.
     pub owed: bool,
 }
@@ -115,9 +117,10 @@ impl Journal {
     pub fn export(&mut self, owed_only: bool, each: &mut dyn FnMut(StoredRecord)) -> Result<(), JournalError> {
         self.read(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT r.id, e.account, r.seq, r.prev, r.digest, r.type, r.jws, s.bytes, o.state
+                "SELECT r.id, e.account, r.seq, r.prev, r.digest, r.type, r.jws, s.bytes, o.state, p.jws
                  FROM record r JOIN enrolment e ON e.no = r.enrolment JOIN outbox o ON o.record = r.no
-                 LEFT JOIN sealed s ON s.record = r.no
+                 LEFT JOIN refiled f ON f.record = r.no LEFT JOIN record p ON p.no = f.original
+                 LEFT JOIN sealed s ON s.record = coalesce(f.original, r.no)
                  WHERE ?1 = 0 OR o.state IN (0, 1, 5) ORDER BY r.no",
             )?;
             let mut found = statement.query([owed_only])?;
@@ -131,6 +134,7 @@ impl Journal {
                     kind: row.get(5)?,
                     jws: row.get(6)?,
                     sealed: row.get(7)?,
+                    original_jws: row.get(9)?,
                     owed: matches!(
                         row.get(8)?,
                         rows::state::QUEUED | rows::state::IN_FLIGHT | rows::state::QUARANTINED
@@ -222,9 +226,10 @@ fn check_slice(connection: &Connection, from: i64, slice: i64) -> Result<Option<
         "SELECT r.no, r.enrolment, r.seq, r.prev, r.digest, r.jws, o.seq = r.seq AND o.enrolment = r.enrolment,
                 (r.type = 'redemption') = (d.record IS NOT NULL), (r.type = 'reversal') = (v.record IS NOT NULL),
                 s.bytes IS NULL OR length(s.bytes) > 0,
-                (SELECT i.no FROM record i WHERE i.id = r.id) = r.no
+                (SELECT i.no FROM record i WHERE i.id = r.id) = r.no, (r.type = 'refiled') = (f.record IS NOT NULL)
          FROM record r LEFT JOIN outbox o ON o.record = r.no LEFT JOIN sealed s ON s.record = r.no
               LEFT JOIN redemption d ON d.record = r.no LEFT JOIN reversal v ON v.record = r.no
+              LEFT JOIN refiled f ON f.record = r.no
          WHERE r.no > ?1 ORDER BY r.no LIMIT ?2",
     )?;
     let mut found = statement.query([from, slice])?;
@@ -234,7 +239,7 @@ fn check_slice(connection: &Connection, from: i64, slice: i64) -> Result<Option<
         let (seq, prev, digest) = (count(seq)?, digest_column(row, 3)?, digest_column(row, 4)?);
         let jws = row.get_ref(5)?.as_str().map_err(|_| rows::foreign("jws"))?;
         let linked = seq > 0 && predecessor(connection, enrolment, seq - 1)? == prev;
-        let complete = (6..=10)
+        let complete = (6..=11)
             .try_fold(true, |sum, i| Ok::<_, rusqlite::Error>(sum && row.get::<_, Option<bool>>(i)? == Some(true)))?;
         if !linked || !complete || signing_digest(jws) != Some(digest) {
             return Err(JournalError::damaged(format!("record {seq} of chain {enrolment} is not whole")));

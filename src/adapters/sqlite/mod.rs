@@ -5,7 +5,7 @@
 //! transaction, when sequence and predecessor are known.
 //!
 //! Order inside: `error`, `witness`, `schema`, `folder`, `rows` → this file → one file per group of verbs: `commit`,
-//! `standing`, `later`, `outbox`, `bookings`, `enrolments`, `documents`, `operators`, `inspect`, `purge`.
+//! `standing`, `later`, `outbox`, `refiling`, `bookings`, `enrolments`, `documents`, `operators`, `inspect`, `purge`.
 
 mod bookings;
 mod commit;
@@ -18,6 +18,7 @@ mod later;
 mod operators;
 mod outbox;
 mod purge;
+mod refiling;
 mod rows;
 mod schema;
 mod standing;
@@ -31,11 +32,13 @@ pub use self::{
     bookings::Summary,
     commit::Committed,
     documents::{Stored, StoredDocument},
+    enrolments::Regard,
     error::{CommitError, CommitRefusal, JournalError},
     inspect::{ScrubPosition, StoredRecord, Verdict},
     operators::{OperatorEntry, PinTry, Role},
     outbox::{SETTLE_SLICE, Settlement, WaitingRecords},
     purge::Purged,
+    refiling::LeftBehind,
     standing::StandingQuery,
 };
 use self::{
@@ -68,6 +71,15 @@ impl std::fmt::Debug for Journal {
     }
 }
 
+/// A directory that nobody else uses while this lives.
+pub struct HeldDirectory(Folder);
+
+impl std::fmt::Debug for HeldDirectory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HeldDirectory")
+    }
+}
+
 /// What a failed verb means for the journal as a whole.
 trait Fault: From<JournalError> {
     fn journal(&self) -> Option<&JournalError>;
@@ -88,7 +100,23 @@ impl Journal {
     /// [`JournalError`]. A damaged journal is moved aside as it is, and no new one is made until [`Journal::begin_anew`].
     /// A wrong key or a newer schema touches nothing.
     pub fn open(directory: &Path, key: &[u8; 32]) -> Result<Self, JournalError> {
-        let folder = Folder::hold(directory)?;
+        Self::open_held(Self::hold(directory)?, key)
+    }
+
+    /// Takes the directory, so that nobody else writes anything to it: before the first start has made the journal's key.
+    ///
+    /// # Errors
+    /// [`JournalError::OtherInstance`] while somebody else has it; disk errors.
+    pub fn hold(directory: &Path) -> Result<HeldDirectory, JournalError> {
+        Folder::hold(directory).map(HeldDirectory)
+    }
+
+    /// As [`Journal::open`], in a directory that is held already.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_held(held: HeldDirectory, key: &[u8; 32]) -> Result<Self, JournalError> {
+        let HeldDirectory(folder) = held;
         folder.refuse_if_set_aside()?;
         let opened = match Self::open_files(&folder, key) {
             Ok(opened) => opened,

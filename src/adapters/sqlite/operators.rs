@@ -11,7 +11,7 @@ use super::{
     rows::{filled, foreign, instant, small},
 };
 use crate::domain::{
-    ids::{OfferId, OperatorId},
+    ids::{AccountId, OfferId, OperatorId},
     reading::Route,
 };
 
@@ -148,26 +148,23 @@ impl Journal {
         })
     }
 
-    /// Remembers that an operator confirmed the notice (its record goes by `commit`, which remembers it too).
+    /// Newest version of each account's notice that each operator confirmed under the identity in force. Remembered by
+    /// the commit of the record that says so.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub fn remember_notice(&mut self, operator: &OperatorId, version: u32, at: Timestamp) -> Result<(), JournalError> {
-        self.write(|tx, _| Ok(insert_notice(tx, operator.as_str(), version, at)?))
-    }
-
-    /// Newest notice version each operator confirmed.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub fn notices(&mut self) -> Result<BTreeMap<OperatorId, u32>, JournalError> {
+    pub fn notices(&mut self) -> Result<BTreeMap<(AccountId, OperatorId), u32>, JournalError> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT operator, version FROM notice_ack")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT e.account, n.operator, n.version FROM notice_ack n JOIN enrolment e ON e.no = n.enrolment
+                 WHERE e.ended = 0",
+            )?;
             let mut found = statement.query([])?;
             let mut notices = BTreeMap::new();
             while let Some(row) = found.next()? {
-                let operator = OperatorId::new(row.get::<_, String>(0)?).map_err(|_| foreign("operator"))?;
-                notices.insert(operator, row.get(1)?);
+                let account = AccountId::new(row.get::<_, String>(0)?).map_err(|_| foreign("account"))?;
+                let operator = OperatorId::new(row.get::<_, String>(1)?).map_err(|_| foreign("operator"))?;
+                notices.insert((account, operator), row.get(2)?);
             }
             Ok(notices)
         })
@@ -248,14 +245,15 @@ impl Journal {
 
 pub(super) fn insert_notice(
     tx: &Transaction<'_>,
+    enrolment: i64,
     operator: &str,
     version: u32,
     at: Timestamp,
 ) -> Result<(), rusqlite::Error> {
     tx.prepare_cached(
-        "INSERT INTO notice_ack (operator, version, at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (operator) DO UPDATE SET version = max(version, excluded.version), at = excluded.at",
+        "INSERT INTO notice_ack (enrolment, operator, version, at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (enrolment, operator) DO UPDATE SET version = max(version, excluded.version), at = excluded.at",
     )?
-    .execute(params![operator, version, at.as_millisecond()])?;
+    .execute(params![enrolment, operator, version, at.as_millisecond()])?;
     Ok(())
 }

@@ -9,6 +9,8 @@
 //! | queued, in flight | `quarantine` | quarantined |
 //! | quarantined | `release`; `settle` by a receipt | queued; as above |
 //! | in flight | `open` | queued, due at once |
+//! | queued, in flight, quarantined; its identity ended | `commit` of a record that brings it again | refiled |
+//! | refiled | `settle` of that record | as that record |
 //! | acknowledged, disputed, rejected | anything here | unchanged: a receipt is final, but for what `later` tells |
 
 use jiff::Timestamp;
@@ -19,6 +21,7 @@ use super::{
     commit::{lower_unsettled, restore, take_back},
     error::JournalError,
     later::catch_up,
+    refiling::settle_with,
     rows::{self, count, digest_column, id_column, small, state},
 };
 use crate::domain::{
@@ -270,14 +273,17 @@ impl Journal {
                 state::ACKNOWLEDGED => Delivery::Acknowledged { booking: BookingNumber::new(booking).ok() },
                 state::DISPUTED => Delivery::Disputed { reason },
                 state::REJECTED => Delivery::Rejected { reason, seen },
+                state::REFILED => Delivery::Refiled,
                 _ => Delivery::Quarantined,
             }))
         })
     }
 }
 
-const PAYLOAD: &str = "SELECT r.id, r.seq, r.digest, r.jws, coalesce(s.bytes, x'') FROM";
-const FROZEN: &str = "JOIN record r ON r.no = o.record LEFT JOIN sealed s ON s.record = o.record";
+const PAYLOAD: &str = "SELECT r.id, r.seq, r.digest, r.jws, coalesce(s.bytes, x''), p.jws FROM";
+/// A refiled record travels with its original and that one's sealed part.
+const FROZEN: &str = "JOIN record r ON r.no = o.record LEFT JOIN refiled f ON f.record = o.record \
+     LEFT JOIN record p ON p.no = f.original LEFT JOIN sealed s ON s.record = coalesce(f.original, o.record)";
 
 fn payloads(
     connection: &Connection,
@@ -294,6 +300,7 @@ fn payloads(
             digest: digest_column(row, 2)?,
             jws: row.get(3)?,
             sealed: row.get(4)?,
+            original_jws: row.get(5)?,
         });
     }
     Ok(payloads)
@@ -333,11 +340,11 @@ pub(super) fn requeue_interrupted(tx: &Transaction<'_>) -> Result<(), JournalErr
     Ok(())
 }
 
-struct Entry {
-    no: i64,
-    enrolment: i64,
-    digest: Digest,
-    state: u8,
+pub(super) struct Entry {
+    pub no: i64,
+    pub enrolment: i64,
+    pub digest: Digest,
+    pub state: u8,
 }
 
 fn entry(tx: &Transaction<'_>, id: RecordId) -> Result<Option<Entry>, JournalError> {
@@ -405,11 +412,14 @@ fn enter(
         }
         Outcome::Conflict | Outcome::Deferred => return Ok(Entered::Unchanged),
     }
+    if !matches!(receipt.outcome, Outcome::Conflict | Outcome::Deferred) {
+        settle_with(tx, enrolment, entry.no)?;
+    }
     Ok(Entered::Changed)
 }
 
 /// Takes an entry out of the queue. Its cents stop counting as unsettled with an answer, not with a quarantine.
-fn close(
+pub(super) fn close(
     tx: &Transaction<'_>,
     entry: &Entry,
     to: u8,

@@ -8,6 +8,7 @@ use super::{
     commit::{BLANK_CARD, forget_own},
     documents::drop_card_list,
     error::JournalError,
+    outbox::{WaitingRecords, waiting},
 };
 
 /// Records purged in one transaction, so that a tap never waits long.
@@ -65,6 +66,45 @@ impl Journal {
     }
 }
 
+impl Journal {
+    /// Ends every enrolment and forgets whatever a person could be recognised by, and who served: lists, documents, sealed
+    /// parts, local index, operators. Records, digests and chains stay. Refused, and nothing is changed, while records are
+    /// owed: then the answer is how many.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn wipe(&mut self) -> Result<Result<(), WaitingRecords>, JournalError> {
+        let owed = self.write(|tx, _| {
+            let owed = waiting(tx)?;
+            if owed.records + owed.quarantined > 0 {
+                return Ok(Some(owed));
+            }
+            for enrolment in column_of(tx, "SELECT enrolment FROM card_list", None)? {
+                forget_card_list(tx, enrolment)?;
+            }
+            tx.execute_batch(
+                "DELETE FROM document;
+                 DELETE FROM sealed;
+                 DELETE FROM own_record;
+                 UPDATE outbox SET purged = 1;
+                 UPDATE redemption SET card = zeroblob(16), child = '', tag = '';
+                 DELETE FROM operator;
+                 DELETE FROM notice_ack;
+                 DELETE FROM used_code;
+                 DELETE FROM note;
+                 UPDATE enrolment SET ended = 1;",
+            )?;
+            Ok::<_, JournalError>(None)
+        })?;
+        if let Some(owed) = owed {
+            return Ok(Err(owed));
+        }
+        self.load_enrolments()?;
+        self.checkpoint()?;
+        Ok(Ok(()))
+    }
+}
+
 fn days_before(now: Timestamp, days: i64) -> i64 {
     now.checked_sub((24 * days).hours()).unwrap_or(Timestamp::MIN).as_millisecond()
 }
@@ -113,7 +153,7 @@ fn purge_card_lists(tx: &Transaction<'_>, now: Timestamp) -> Result<u32, Journal
 
 /// The rows laid out and the signed text itself; the document's row stays and remembers the sequence, so that an older list
 /// is not taken for a new one.
-fn forget_card_list(tx: &Transaction<'_>, enrolment: i64) -> Result<(), JournalError> {
+pub(super) fn forget_card_list(tx: &Transaction<'_>, enrolment: i64) -> Result<(), JournalError> {
     drop_card_list(tx, enrolment)?;
     tx.execute("DELETE FROM document_part WHERE enrolment = ?1 AND name = 'card-list'", [enrolment])?;
     Ok(())

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::error::JournalError;
 use crate::domain::{
     amount::{Cents, Minutes, Month, Percent, Quantity},
+    documents::TerminalStanding,
     ids::{ChildId, Digest, OfferId, RecordId, Tag},
     reading::Route,
     record::{ReversalReason, ServicePhase},
@@ -22,6 +23,7 @@ pub(super) mod state {
     pub const DISPUTED: u8 = 3;
     pub const REJECTED: u8 = 4;
     pub const QUARANTINED: u8 = 5;
+    pub const REFILED: u8 = 6;
 }
 
 /// A column that holds something we never write.
@@ -97,6 +99,7 @@ macro_rules! from_word {
 from_word!(route, Route);
 from_word!(phase, ServicePhase);
 from_word!(reason, ReversalReason);
+from_word!(standing, TerminalStanding);
 
 pub(super) const fn card_state_word(state: CardState) -> &'static str {
     match state {

@@ -152,22 +152,27 @@ fn own_records(
     let month = query.service_date.strftime("%Y-%m-").to_string();
     let mut own = BTreeMap::new();
     let mut statement = connection.prepare_cached(
-        "SELECT w.id, w.offer, w.service_date, w.tapped_at, w.level, w.quantity, w.amount, w.seq, o.state
+        "SELECT w.id, w.offer, w.service_date, w.tapped_at, w.level, w.quantity, w.amount, o.state, w.record,
+                CASE WHEN w.enrolment = ?6 THEN w.seq
+                     ELSE coalesce((SELECT max(n.seq) FROM refiled f JOIN outbox n ON n.record = f.record
+                                    WHERE f.original = w.record AND n.enrolment = ?6), 0) END
          FROM own_record w CROSS JOIN outbox o ON o.record = w.record
          WHERE w.enrolment = ?1 AND w.subject = ?2
            AND (w.service_date >= ?3 OR substr(w.service_date, 1, 8) = ?4 OR w.seq > ?5
                 OR w.quantity LIKE 'months:%' OR w.quantity LIKE 'share:%')",
     )?;
-    for subject in subjects {
-        let through = column(standing.booked_through);
-        let mut found = statement.query(params![enrolment, subject, recent, month, through])?;
+    let through = column(standing.booked_through);
+    let identities = identities(connection, enrolment)?;
+    let asked = subjects.iter().flat_map(|subject| identities.iter().map(move |identity| (identity, subject)));
+    for (identity, subject) in asked {
+        let mut found = statement.query(params![identity, subject, recent, month, through, enrolment])?;
         while let Some(row) = found.next()? {
-            let seq = count(row.get(7)?)?;
+            let seq = count(row.get(9)?)?;
             let date: String = row.get(2)?;
             let quantity: String = row.get(5)?;
-            let answered: u8 = row.get(8)?;
+            let answered: u8 = row.get(7)?;
             own.insert(
-                seq,
+                row.get::<_, i64>(8)?,
                 OwnRecord {
                     record: id_column(row, 0)?,
                     offer: rows::offer(row.get(1)?)?,
@@ -183,4 +188,14 @@ fn own_records(
         }
     }
     Ok(own.into_values().collect())
+}
+
+/// Numbers of the identity in force and of those before it with the same account: a child that ate before a terminal was
+/// activated anew has eaten. What an earlier one still owed counts from where it was brought again.
+fn identities(connection: &Connection, enrolment: i64) -> Result<Vec<i64>, JournalError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT e.no FROM enrolment e JOIN enrolment m ON m.account = e.account WHERE m.no = ?1 ORDER BY e.no",
+    )?;
+    let numbers = statement.query_map([enrolment], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(numbers)
 }

@@ -8,12 +8,9 @@ use std::{
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use jiff::Timestamp;
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
-use crate::{
-    domain::ids::{RecordId, TapId},
-    ports::{Clock, Entropy},
-};
+use crate::ports::{Clock, Entropy};
 
 /// Made by systemd's time synchronisation, and by `systemd-time-wait-sync` on behalf of any other time client
 /// (systemd-timesyncd.service(8), "Files").
@@ -92,27 +89,6 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// A UUID of version 7 (RFC 9562, 5.7): milliseconds of the wall clock, then 74 random bits.
-#[must_use]
-pub fn uuid_v7(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
-    let mut random = [0; 10];
-    entropy.fill(&mut random);
-    let millis = u64::try_from(clock.wall().as_millisecond()).unwrap_or(0);
-    Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
-}
-
-/// An id for a presence that begins now.
-#[must_use]
-pub fn tap_id(clock: &dyn Clock, entropy: &dyn Entropy) -> TapId {
-    TapId(uuid_v7(clock, entropy))
-}
-
-/// An id for a record without a tap.
-#[must_use]
-pub fn record_id(clock: &dyn Clock, entropy: &dyn Entropy) -> RecordId {
-    RecordId(uuid_v7(clock, entropy))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,10 +97,11 @@ mod tests {
     fn ids_carry_the_clock_and_differ() {
         let entropy = SystemEntropy::default();
         let clock = SystemClock::new(&entropy);
-        let (before, id, other) = (clock.wall(), tap_id(&clock, &entropy), tap_id(&clock, &entropy));
+        let before = clock.wall();
+        let (id, other) = (entropy.uuid_v7(clock.wall()), entropy.uuid_v7(clock.wall()));
         assert_ne!(id, other);
-        assert_eq!(id.0.get_version_num(), 7);
-        let millis = i64::try_from(id.0.as_u128() >> 80).unwrap();
+        assert_eq!(id.get_version_num(), 7);
+        let millis = i64::try_from(id.as_u128() >> 80).unwrap();
         assert!((before.as_millisecond()..=clock.wall().as_millisecond()).contains(&millis));
     }
 

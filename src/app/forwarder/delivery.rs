@@ -15,7 +15,7 @@ use crate::{
         ids::RecordId,
     },
     ports::{CentralAccount, Heard},
-    terminal::{input::Input, screen::BlockedBy},
+    terminal::input::Input,
 };
 
 /// What came of looking for something to send.
@@ -104,8 +104,9 @@ impl Pump {
             warn!(account = %self.link.account(), code, records = batch.len(), "a delivery settled nothing");
         }
         self.last_error = Some(code);
-        // Soon, so that the face tells what is so; and no oftener than deliveries, which have their own back-off.
-        self.hello_at = self.hello_at.min(now + back_off(1, jitter));
+        // At once after the first, so that the face soon tells what is so; then no oftener than any `hello` after a failure.
+        let soon = if self.flow.falters() { back_off(self.failures + 1, jitter) } else { limits::HELLO_RETRY_CAP };
+        self.hello_at = self.hello_at.min(now + soon.min(limits::HELLO_RETRY_CAP));
         Ok(())
     }
 
@@ -203,8 +204,7 @@ async fn settle(shared: &Rc<Shared>, link: &Link, sent: &[Payload], receipts: Ve
     }
     for receipt in &receipts {
         if receipt.outcome == Outcome::Conflict {
-            shared.post(Input::Blocked(BlockedBy::Fork));
-            shared.stopped.set(true);
+            shared.fork(link).await?;
         }
         // A long drain is of no interest to the machine; what somebody may be looking at is.
         if receipts.len() <= limits::SETTLE_SLICE {
@@ -221,7 +221,7 @@ async fn settle(shared: &Rc<Shared>, link: &Link, sent: &[Payload], receipts: Ve
 /// first `hello`, which is what notices a copied terminal: then it goes with the queue.
 pub async fn send_awaited(link: Rc<Link>, shared: Rc<Shared>, record: RecordId, wait: Duration) {
     let work = async {
-        if !link.greeted.get() || shared.stopped.get() || link.standing.get() == TerminalStanding::Revoked {
+        if !link.greeted.get() || shared.stopped() || link.standing.get() == TerminalStanding::Revoked {
             return Ok(());
         }
         let (now, account) = (shared.clock.wall(), link.account());

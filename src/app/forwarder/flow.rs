@@ -184,6 +184,7 @@ mod tests {
             digest: Digest([0; 32]),
             jws: String::new(),
             sealed: Vec::new(),
+            original_jws: None,
         }
     }
 

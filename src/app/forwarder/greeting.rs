@@ -9,13 +9,10 @@ use crate::{
     app::{journal_thread::JournalGone, limits},
     domain::{
         delivery::{Unsettled, back_off},
-        documents::{Control, DocumentName, TerminalStanding},
+        documents::{Control, DocumentContent, DocumentName, TerminalStanding},
     },
     protocol::control::is_older,
-    terminal::{
-        input::Input,
-        screen::{AccountState, BlockedBy},
-    },
+    terminal::screen::AccountState,
 };
 
 impl Pump {
@@ -89,9 +86,7 @@ impl Pump {
             };
             if own != Some(digest) {
                 warn!(%account, seq, "the account knows another record under our number: this terminal was copied");
-                self.shared.post(Input::Blocked(BlockedBy::Fork));
-                self.shared.stopped.set(true);
-                return Ok(());
+                return self.shared.fork(&self.link).await;
             }
         }
         self.link.greeted.set(true);
@@ -99,9 +94,7 @@ impl Pump {
         let (beacon, issued_at) = (control.beacon, control.issued_at);
         let _ = self.shared.journal.run(move |journal| journal.remember_beacon(&account, beacon, issued_at)).await?;
         let standing = self.standing(control).await?;
-        if self.link.standing.replace(standing) != standing {
-            self.shared.publish_view(&self.link);
-        }
+        self.shared.regarded(&self.link, standing).await?;
         self.state = match standing {
             TerminalStanding::Active => AccountState::Connected,
             TerminalStanding::Suspended => AccountState::Suspended,
@@ -178,6 +171,12 @@ impl Pump {
                 }
             };
             let Some(document) = document else { continue };
+            if let DocumentContent::Descriptor(descriptor) = &document.content
+                && self.shared.is_claimed_elsewhere(descriptor)
+            {
+                warn!(account = %self.link.account(), "a descriptor claims a district of another account; refused");
+                continue;
+            }
             let account = self.link.account();
             let kept = document.clone();
             match self.shared.journal.run(move |journal| journal.store_document(&account, &kept)).await? {

@@ -81,7 +81,7 @@ impl Pump {
             self.hello().await?;
         }
         let mut next = self.hello_at;
-        if self.link.standing.get() == TerminalStanding::Revoked || self.shared.stopped.get() {
+        if self.link.standing.get() == TerminalStanding::Revoked || self.shared.stopped() {
             // Nobody takes the records now; they stay. `hello` goes on asking.
         } else if self.now() < self.disk_until {
             next = next.min(self.disk_until);

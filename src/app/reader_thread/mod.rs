@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::Builder,
     time::Duration,
@@ -91,6 +91,7 @@ struct Common {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     floor_s: Arc<AtomicU64>,
+    practice: Arc<AtomicBool>,
     posts: mpsc::UnboundedSender<Input>,
     runtime: tokio::runtime::Handle,
 }
@@ -129,10 +130,7 @@ impl Common {
     }
 
     fn mint(&self) -> TapId {
-        let mut random = [0; 10];
-        self.entropy.fill(&mut random);
-        let ms = u64::try_from(self.clock.wall().as_millisecond()).unwrap_or(0);
-        TapId(uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
+        TapId(self.entropy.uuid_v7(self.clock.wall()))
     }
 }
 
@@ -167,6 +165,8 @@ pub struct ReaderParts {
     pub entropy: Arc<dyn Entropy>,
     /// The time floor, unix seconds.
     pub floor_s: Arc<AtomicU64>,
+    /// Set once a virtual reader is seen.
+    pub practice: Arc<AtomicBool>,
     /// Where inputs go.
     pub posts: mpsc::UnboundedSender<Input>,
 }
@@ -175,7 +175,7 @@ impl ReaderDesk {
     /// Starts the thread and its watchdog.
     #[must_use]
     pub fn start(parts: ReaderParts) -> Self {
-        let ReaderParts { factory, profiles, trust, clock, entropy, floor_s, posts } = parts;
+        let ReaderParts { factory, profiles, trust, clock, entropy, floor_s, practice, posts } = parts;
         let common = Arc::new(Common {
             board: Mutex::default(),
             changed: Condvar::new(),
@@ -186,6 +186,7 @@ impl ReaderDesk {
             clock,
             entropy,
             floor_s,
+            practice,
             posts,
             runtime: tokio::runtime::Handle::current(),
         });

@@ -297,6 +297,10 @@ impl Worker {
     }
 
     fn show_slots(&self) {
+        let mut profiles = self.slots.values().filter_map(|slot| slot.usable.as_ref());
+        if profiles.any(|(profile, _)| profile.capability.simulated) {
+            self.common.practice.store(true, Ordering::Relaxed);
+        }
         let usable = self.slots.values().find_map(|slot| slot.usable.as_ref());
         let (state, name) = match (usable, self.slots.iter().next()) {
             (Some((profile, _)), _) => (ReaderState::Ready, Some(profile.title.clone())),

@@ -23,6 +23,10 @@ CREATE TABLE enrolment (
     key_name          TEXT    NOT NULL,
     first_certificate BLOB    NOT NULL CHECK (length(first_certificate) = 32),
     ended             INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1)),
+    -- How the account regards us, and whether it knows other records under our numbers: both hold until it says otherwise,
+    -- also through a start without network.
+    standing          TEXT    NOT NULL DEFAULT 'active' CHECK (standing IN ('active', 'suspended', 'revoked')),
+    forked            INTEGER NOT NULL DEFAULT 0 CHECK (forked IN (0, 1)),
     beacon            BLOB    NOT NULL DEFAULT (zeroblob(16)) CHECK (length(beacon) = 16),
     beacon_at         INTEGER NOT NULL DEFAULT 0,
     retention_days    INTEGER NOT NULL DEFAULT 30 CHECK (retention_days >= 0)
@@ -116,13 +120,21 @@ CREATE TABLE own_record (
     PRIMARY KEY (enrolment, subject, record)
 ) STRICT, WITHOUT ROWID;
 
--- The promise to deliver. `state`: 0 queued, 1 in flight, 2 acknowledged, 3 disputed, 4 rejected, 5 quarantined. `purged`:
--- its sealed part and its subject are gone.
+-- What an ended identity still owed, brought again under the one that followed it. `original` is the record as it was first
+-- made, also where it had to be brought again twice. Its sealed part travels with the new record and stays where it is.
+CREATE TABLE refiled (
+    record   INTEGER PRIMARY KEY NOT NULL REFERENCES record (no),
+    original INTEGER NOT NULL REFERENCES record (no)
+) STRICT;
+CREATE INDEX refiled_original ON refiled (original);
+
+-- The promise to deliver. `state`: 0 queued, 1 in flight, 2 acknowledged, 3 disputed, 4 rejected, 5 quarantined, 6 refiled:
+-- the answer to the record that brings it again is its answer too. `purged`: its sealed part and its subject are gone.
 CREATE TABLE outbox (
     record     INTEGER PRIMARY KEY NOT NULL REFERENCES record (no),
     enrolment  INTEGER NOT NULL REFERENCES enrolment (no),
     seq        INTEGER NOT NULL,
-    state      INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 5),
+    state      INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 6),
     attempts   INTEGER NOT NULL DEFAULT 0,
     not_before INTEGER NOT NULL DEFAULT 0,
     last_error TEXT    NOT NULL DEFAULT '',
@@ -202,10 +214,13 @@ CREATE TABLE operator (
     locked_until INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+-- Each account has a notice of its own, and asks again for it under a new identity.
 CREATE TABLE notice_ack (
-    operator TEXT    PRIMARY KEY NOT NULL,
-    version  INTEGER NOT NULL,
-    at       INTEGER NOT NULL
+    enrolment INTEGER NOT NULL REFERENCES enrolment (no),
+    operator  TEXT    NOT NULL,
+    version   INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    PRIMARY KEY (enrolment, operator)
 ) STRICT, WITHOUT ROWID;
 
 -- Codes that were taken, until they would be refused as expired anyway.
