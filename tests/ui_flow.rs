@@ -186,6 +186,23 @@ fn fingers_reach_everything_on_the_lane() {
     assert_eq!((unsent(&desk), booked(&desk)), (1, 0));
 }
 
+/// The account's answer comes while somebody is asked why a booking is taken back.
+#[test]
+fn a_booking_that_changes_under_the_hand_is_shown_as_it_is() {
+    let desk = Desk::new();
+    let page = |n, state| Page::Detail(Box::new(screens::row(n, 723, "2209", state)));
+    desk.show(page(3, RowState::Waiting), "de");
+    desk.touch("Stornieren");
+    pictures::settle();
+    assert!(desk.find("Uhrzeit").is_empty() && !desk.find("Falsche Leistung").is_empty());
+    desk.show(page(3, RowState::Booked), "de");
+    assert!(!desk.find("Falsche Leistung").is_empty(), "it can still be taken back");
+    desk.show(page(3, RowState::Rejected), "de");
+    assert!(!desk.find("Uhrzeit").is_empty() && desk.find("Falsche Leistung").is_empty());
+    desk.show(page(4, RowState::Booked), "de");
+    assert!(!desk.find("Uhrzeit").is_empty(), "another booking was asked about nothing");
+}
+
 #[test]
 fn the_language_changes_on_the_standing_page() {
     let desk = Desk::new();
