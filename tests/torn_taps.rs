@@ -85,6 +85,7 @@ impl Lane {
             clock: Arc::clone(&clock) as Arc<_>,
             entropy: Arc::new(Counting::default()),
             floor_s: Arc::new(AtomicU64::new(0)),
+            practice: Arc::default(),
             posts,
         });
         let mut lane = Self { readers, clock, desk, heard, machine: ready(), committed: Vec::new() };
