@@ -159,7 +159,7 @@ impl Signals {
                 return Err((format!("signals.{name}"), Fault::Value("at most 4 verbs are allowed".to_owned())));
             }
             // A verb without bytes would be silent for ever, and nobody would know why.
-            for verb in verbs.iter().filter(|verb| verb.steps(family, colours).is_none()) {
+            if let Some(verb) = verbs.iter().find(|verb| verb.steps(family, colours).is_none()) {
                 let text = format!(
                     "no bytes are known for `{verb}`: acs-ff00 has all verbs, acs-e0 has beep, and light where \
                      [escape] led_bits tells the colours"
