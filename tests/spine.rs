@@ -111,6 +111,23 @@ fn bad_cards_book_nothing() {
     assert_eq!(account.bookings().len(), 1);
 }
 
+/// Issue 4, point 3: the scanner's self-test shows a wrong layout at once, on the service page.
+#[test]
+fn the_scanners_self_test_is_answered_on_the_service_page() {
+    let (_dir, account, _pcscd, mut terminal) = lane();
+    let printed = "BIKT10123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (came, said) in [
+        (printed.to_lowercase(), "scanner_good"),
+        (printed.replace("YZ", "ZY"), "scanner_swapped_yz"),
+        (printed.replace('7', "/"), "scanner_garbled"),
+    ] {
+        terminal.command(json!({"command": "scan", "code": came}));
+        let shown = terminal.wait(said, |line| line["screen"] == "service" && line.to_string().contains(said));
+        assert!(shown["record"].is_null());
+    }
+    assert!(account.bookings().is_empty());
+}
+
 #[test]
 fn neutral_cards_look_the_same_and_leave_nothing() {
     let (_dir, account, pcscd, mut terminal) = lane();

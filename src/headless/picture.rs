@@ -103,6 +103,8 @@ fn page_fields(page: &Page) -> Map<String, Value> {
             json!({"rows": rows.iter().map(row).collect::<Vec<_>>(), "last_error": last_error})
         }
         Page::Detail(one) => json!({"rows": [row(one)]}),
+        // Labels come again where there are several accounts: pairs, no object.
+        Page::Service(lines) => json!({"service": lines}),
         _ => return Map::new(),
     };
     if let Value::Object(fields) = value { fields } else { Map::new() }
