@@ -2,8 +2,8 @@
 //! can, and mostly Enter at the end.
 //!
 //! `keyboard` folds the keys of one device into characters; `line` gathers them into codes where the device belongs to
-//! the terminal alone; `burst` tells a scanner from fingers where it does not. What a code means is `card::code`'s
-//! business, which also takes away what scanners put around it.
+//! the terminal alone; `burst` tells a scanner from fingers where it types into the window like everybody else. What a
+//! code means is `card::code`'s business, which also takes away what scanners put around it.
 
 mod burst;
 mod keyboard;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     format,
-    scanner::{Scanner, Typed},
+    scanner::Scanner,
     window as w,
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         number::{self, NumberError},
         record::ReversalReason,
     },
+    scanner::Verdict,
     terminal::command::{OpenScreen, OperatorCommand},
 };
 
@@ -69,9 +70,9 @@ pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>
     operator.on_scanned({
         let send = Rc::clone(send);
         move |key, digits| match scanner.take(&key, digits) {
-            Typed::Key => false,
-            Typed::Part => true,
-            Typed::Code(code) => {
+            Verdict::Key => false,
+            Verdict::Part => true,
+            Verdict::Code(code) => {
                 send(OperatorCommand::Scan { code });
                 true
             }
