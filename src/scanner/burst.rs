@@ -116,7 +116,10 @@ mod tests {
             // Capitals with Shift; two codes in a row; a code in two bursts.
             let shifted = [&[SHIFT, "B", SHIFT, "I"][..], &keys("KN1\nBIKN2\n")].concat();
             let (field, scanned) = play(&shifted, digits);
-            assert_eq!((field.replace(SHIFT, ""), scanned), (String::new(), vec!["BIKN1".to_owned(), "BIKN2".to_owned()]));
+            assert_eq!(
+                (field.replace(SHIFT, ""), scanned),
+                (String::new(), vec!["BIKN1".to_owned(), "BIKN2".to_owned()])
+            );
         }
         // Digits alone are a code where nobody types digits, and a number where somebody does.
         assert_eq!(play(&keys("1234567\n"), true), (String::new(), vec!["1234567".to_owned()]));

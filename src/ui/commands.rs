@@ -6,11 +6,7 @@ use std::rc::Rc;
 use slint::ComponentHandle;
 use uuid::Uuid;
 
-use super::{
-    format,
-    scanner::Scanner,
-    window as w,
-};
+use super::{format, scanner::Scanner, window as w};
 use crate::{
     domain::{
         ids::{AccountId, OfferId, RecordId},
