@@ -165,7 +165,9 @@ fn a_restored_backup_is_stopped_and_cured_by_a_new_activation() {
     account.kill();
     terminal.restart();
     let stopped = terminal.wait("stopped without network", |line| line["screen"] == "out_of_service");
-    assert_eq!((&stopped["reason"], &stopped["waiting"]["records"]), (&json!("fork"), &json!(1)));
+    assert_eq!(stopped["reason"], "fork");
+    // What the backup was made with may wait beside it: its answer, too, is one the backup never heard.
+    assert!(stopped["waiting"]["records"].as_u64() >= Some(1), "{stopped}");
     terminal.command(json!({"command": "type_number", "number": number(&account, "number-04")}));
     terminal.wait("refused", |line| line["refused"] == "not_now");
 
