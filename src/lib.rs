@@ -19,8 +19,8 @@ pub mod installation;
 pub mod ports;
 pub mod profile;
 pub mod protocol;
-#[cfg(feature = "sim")]
 pub mod scanner;
+#[cfg(feature = "sim")]
 pub mod sim;
 pub mod terminal;
 #[cfg(feature = "gui")]
