@@ -25,10 +25,10 @@ struct Grabbed(RawDevice);
 impl ScannerFactory for InputScanner {
     fn open(&self) -> Result<Box<dyn ScannerDevice>, ScannerError> {
         let mut device = match &self.0 {
-            Which::Path(path) => RawDevice::open(path).map_err(meaning)?,
+            Which::Path(path) => RawDevice::open(path).map_err(|error| meaning(&error))?,
             Which::Name(name) => named(name)?,
         };
-        device.grab().map_err(meaning)?;
+        device.grab().map_err(|error| meaning(&error))?;
         Ok(Box::new(Grabbed(device)))
     }
 }
@@ -36,7 +36,7 @@ impl ScannerFactory for InputScanner {
 /// Opens one device after the other. A device that may not be opened may be the one.
 fn named(name: &str) -> Result<RawDevice, ScannerError> {
     let mut denied = false;
-    let entries = std::fs::read_dir("/dev/input").map_err(meaning)?;
+    let entries = std::fs::read_dir("/dev/input").map_err(|error| meaning(&error))?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.file_name().is_some_and(|file| file.to_string_lossy().starts_with("event")));
     paths.sort();
@@ -53,7 +53,7 @@ fn named(name: &str) -> Result<RawDevice, ScannerError> {
 impl ScannerDevice for Grabbed {
     fn keys(&mut self) -> Result<Vec<KeyEvent>, ScannerError> {
         let mut keys = Vec::new();
-        for event in self.0.fetch_events().map_err(meaning)? {
+        for event in self.0.fetch_events().map_err(|error| meaning(&error))? {
             match event.destructure() {
                 EventSummary::Key(_, key, value) => keys.push(KeyEvent { code: key.code(), value }),
                 // The kernel's queue ran over: a key may be down for ever, and a code has a gap.
@@ -67,7 +67,7 @@ impl ScannerDevice for Grabbed {
     }
 }
 
-fn meaning(error: io::Error) -> ScannerError {
+fn meaning(error: &io::Error) -> ScannerError {
     match error.kind() {
         io::ErrorKind::NotFound => ScannerError::Missing,
         io::ErrorKind::PermissionDenied => ScannerError::Denied,
@@ -91,7 +91,7 @@ mod tests {
         assert!(matches!(open(file), Some(ScannerError::Failed(_))));
         let nobody = InputScanner(Which::Name("no scanner is called so".to_owned())).open().err();
         assert!(matches!(nobody, Some(ScannerError::Missing | ScannerError::Denied)), "{nobody:?}");
-        let gone = meaning(io::Error::from_raw_os_error(19));
+        let gone = meaning(&io::Error::from_raw_os_error(19));
         assert_eq!(gone, ScannerError::Missing, "unplugged while it was read");
     }
 }

@@ -119,7 +119,7 @@ impl Journal {
             since.map(super::rows::instant).transpose()
         })?;
         match (outdated, since) {
-            (true, Some(_)) | (false, None) => return Ok(since),
+            (true, Some(_)) | (false, None) => Ok(since),
             (true, None) => self.write(|tx, _| {
                 tx.execute(
                     "INSERT INTO outdated (enrolment, since) VALUES (?1, ?2)",

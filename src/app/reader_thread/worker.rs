@@ -230,7 +230,9 @@ impl Worker {
                     board.identities.remove(&name);
                 }
                 self.show_slots();
-                names.iter().for_each(|name| self.greet(reader, name));
+                for name in &names {
+                    self.greet(reader, name);
+                }
             }
             // A swap was told as a removal before: each presence comes here once.
             ReaderEvent::CardPresented { slot, atr, .. } => self.put(&slot, lying(atr, false)),

@@ -103,9 +103,11 @@ fn readers(catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
         }
     };
     let events = reader.wait(Duration::from_millis(500)).unwrap_or_default();
-    let told =
-        events.into_iter().filter_map(|event| if let ReaderEvent::Slots(slots) = event { Some(slots) } else { None });
-    let slots = told.last().unwrap_or_default();
+    let told = events.into_iter().rev().find_map(|event| match event {
+        ReaderEvent::Slots(slots) => Some(slots),
+        _ => None,
+    });
+    let slots = told.unwrap_or_default();
     if slots.is_empty() {
         let advice = "plug the reader in; if it is, try another port, and look below whether its driver knows it";
         return only(Finding::bad("reader", "none is plugged in", advice));

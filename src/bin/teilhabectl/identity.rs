@@ -77,7 +77,7 @@ pub fn enrol(mut config: Config, yes: bool) -> anyhow::Result<bool> {
     })?;
     let sender = running.sender();
     let tell = |command| sender.send(FaceInput::Command(command));
-    let enrolled = converse(&pictures, &tell, &code, || {
+    let enrolled = converse(&pictures, tell, &code, || {
         if yes {
             return Ok(true);
         }
@@ -131,12 +131,11 @@ fn converse(
                 asked = true;
                 tell(OperatorCommand::Activate { code: code.trim().to_owned(), admin_pin: None });
             }
-            Page::OutOfService(why) => {
-                if shown.is_some() {
-                    say(format_args!("out of service: {}", why.code()))?;
-                    return Ok(false);
-                }
+            Page::OutOfService(why) if shown.is_some() => {
+                say(format_args!("out of service: {}", why.code()))?;
+                return Ok(false);
             }
+            Page::OutOfService(_) => {}
             _ if shown.is_some() => {
                 say("enrolled")?;
                 return Ok(true);
