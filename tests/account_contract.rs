@@ -409,6 +409,9 @@ async fn once_a_day_by_child_and_stronger_evidence_goes_first() {
             let mut tap = till.tap("number-01", "lunch");
             tap.claim().basis.kind = BasisKind::Policy;
             assert_eq!(till.redeem(&tap).await, "rejected card_unknown");
+            // Where it is listed, too: not that the child ate elsewhere.
+            let tap = twin.tap("number-01", "lunch");
+            assert_eq!(twin.redeem(&tap).await, "disputed unconfirmed");
 
             // Number at 12:00, card at 12:05: the card is booked, the number goes to the office.
             let tap = till.tap("number-02", "lunch");
@@ -528,6 +531,11 @@ async fn signatures_cannot_be_harvested_and_counters_go_forward() {
             let mut reused = till.tap("lunch-02", "lunch-open");
             till.prove_with(&mut reused, late.counter());
             assert_eq!(till.redeem(&reused).await, "rejected evidence_reused");
+            // A credential with its signature mirrored is as valid, and of the same card.
+            let mut mirrored = till.tap("lunch-02", "lunch-open");
+            till.prove_with(&mut mirrored, late.counter());
+            mirrored.mirror_credential();
+            assert_eq!(till.redeem(&mirrored).await, "rejected evidence_reused");
             books(&bench, 2);
         })
     })
@@ -693,6 +701,8 @@ async fn bodies_are_strict_and_bounded() {
             }
             let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
             assert_eq!(refused(&door, &[], deep).await, malformed);
+            let many = format!("{{\"records\":[{}]}}", vec!["{\"jws\":\"a\"}"; 501].join(","));
+            assert_eq!(refused(&door, &[], many.into_bytes()).await, answer(413, "too_large"));
             let large = vec![b' '; 13 << 20];
             assert_eq!(refused(&door, &[], large).await, answer(413, "too_large"));
             // 64 MiB of blanks in 64 KiB.

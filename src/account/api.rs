@@ -22,7 +22,7 @@ use super::{
     body,
     certificates::{self, days},
     claims::BEACON_DAYS,
-    intake::{Intake, MAX_BATCH, Posted, receipt},
+    intake::{Intake, Posted, receipt},
     keys::random,
     store::{StoreError, Terminal, Tx},
 };
@@ -36,7 +36,8 @@ use crate::{
         document::Audience,
         enrolment::{self, EnrolmentRequest, PollRequest, ReferenceKeyAnswer, RenewalRequest},
         exchange::{
-            DocumentAnswer, MAX_REQUEST_LEN, OutcomesAnswer, PACE_HEADER, ReceiptAnswer, RecordsRequest, TIME_HEADER,
+            DocumentAnswer, MAX_RECORDS, MAX_REQUEST_LEN, OutcomesAnswer, PACE_HEADER, ReceiptAnswer, RecordsRequest,
+            TIME_HEADER,
         },
         json,
         jws::Typ,
@@ -305,7 +306,7 @@ async fn records(State(account): Shared, request: Request) -> Result<Response, A
     let body = bytes(request, MAX_REQUEST_LEN).await?;
     let malformed = |code: &str| AccountError::problem(Problem::MalformedRequest, code);
     let request = RecordsRequest::read(&body).map_err(|error| malformed(error.code()))?;
-    if request.records.len() > MAX_BATCH {
+    if request.records.len() > MAX_RECORDS {
         return Err(AccountError::problem(Problem::TooLarge, ""));
     }
     let posted = request.records.into_iter().map(|entry| {

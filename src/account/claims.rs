@@ -146,6 +146,10 @@ impl Case<'_> {
         Ok(match ended {
             Ok(booking) => Verdict::Booked(booking),
             Err(Stop::Failed(error)) => return Err(error),
+            // Whoever holds a number must not learn where else, and for what, it was used.
+            Err(Stop::Disputed(Reason::AlreadyToday | Reason::UsedMeanwhile)) if guessable => {
+                Verdict::Disputed(Reason::Unconfirmed)
+            }
             Err(Stop::Disputed(reason)) => Verdict::Disputed(reason),
             Err(Stop::Rejected(Reason::Reversed)) => {
                 found.reversed = true;

@@ -25,8 +25,6 @@ use crate::{
     },
 };
 
-/// Most records in one request.
-pub const MAX_BATCH: usize = 500;
 /// Reversals and served marks of one provider that may wait for what they speak of.
 const MAX_EARLY: u32 = 10_000;
 

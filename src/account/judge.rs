@@ -31,7 +31,7 @@ pub struct Proven {
     pub level: Level,
     /// Beacon in the signed context, of a chip or phone.
     pub beacon: Option<[u8; 16]>,
-    /// What may be used once: a credential with its counter, or an app code's token.
+    /// What may be used once: a card's key with its counter, or an app code's token.
     pub once: Option<(Digest, u32)>,
     /// The issuer is known by the card's own chain alone.
     pub chain_only: bool,
@@ -81,7 +81,7 @@ pub fn examine(
             }
             proven.level = Level::PROVEN;
             proven.beacon = Some(shown.beacon);
-            proven.once = Some((proof.credential, proof.counter));
+            proven.once = Some((proof.card_key, proof.counter));
             proven.chain_only = proof.chain_only;
         }
         (Evidence::Bik1Code { credential, proof, challenge }, Route::Code) => {

@@ -34,8 +34,9 @@ pub struct Bik1Proof {
     pub cti: [u8; 16],
     /// Card or phone.
     pub kind: Kind,
-    /// SHA-256 of the credential: with the counter it must be unique.
-    pub credential: Digest,
+    /// SHA-256 of the card's key in compressed form: with the counter it must be unique. Not of the credential, whose
+    /// ECDSA signature has two forms, and which may be issued anew over the same key and counter.
+    pub card_key: Digest,
     /// The card's counter.
     pub counter: u32,
     /// The issuer was known by the card's chain alone.
@@ -73,7 +74,7 @@ pub fn verify_bik1(
         district: claims.district,
         cti: claims.cti,
         kind: claims.kind,
-        credential: sha256(&evidence.credential),
+        card_key: sha256(key.compressed()),
         counter: evidence.counter,
         chain_only: issuer.chain_only,
     })

@@ -198,7 +198,7 @@ reasons! {
     BeaconOld "beacon_old";
     /// A code that another terminal has brought already.
     CodeReplayed "code_replayed";
-    /// Served at a fault, unconfirmed.
+    /// Served in good faith without proof: at a fault, or by a number or UID that was used elsewhere meanwhile.
     Unconfirmed "unconfirmed";
     /// Served offline; meanwhile the claim was used elsewhere.
     UsedMeanwhile "used_meanwhile";

@@ -141,7 +141,7 @@ impl Terminal {
     }
 
     fn grant_owed(&mut self, step: &mut Step, owed: Owed, answered: bool) {
-        let Owed { claim, draft } = owed;
+        let Owed { claim, draft, booked: _ } = owed;
         let result = TapResult {
             tap: Some(claim.tap),
             record: Some(draft.record),
@@ -151,7 +151,7 @@ impl Terminal {
             ..TapResult::default()
         };
         self.unshown.insert(draft.record);
-        self.show_grant(step, claim, Some(Reversible::of(&draft)), result, answered);
+        self.show_grant(step, claim, Some(draft), result, answered);
     }
 
     /// Any pupil's card: the same light, and nothing is owed.
@@ -164,20 +164,22 @@ impl Terminal {
         &mut self,
         step: &mut Step,
         claim: Claim,
-        of: Option<Reversible>,
+        draft: Option<Draft>,
         mut result: TapResult,
         answered: bool,
     ) {
         let class = self.class_now(&claim, &result, answered);
         result.class = Some(class);
         step.push(Effect::Chime(Chime::Yes));
+        let of = draft.as_ref().map(Reversible::of);
         self.last_grant = Some(LastGrant { of, until: step.now() + span::UNDO, result: result.clone() });
         let display = if self.setup.place == Place::Lane { span::BOOKED } else { span::BOOKED_AT_DESK };
         let outcome = Outcome { result, claim: None, unanswered: !answered };
         if claim.by_card() {
             let phase = Phase::Granted(Box::new(outcome.clone()));
             let until = step.now() + span::SAME_CARD;
-            self.recent.push(Recent { identified: claim.identified, until, phase });
+            let signed = draft.filter(|draft| draft.must_authenticate).map(Box::new);
+            self.recent.push(Recent { identified: claim.identified, until, phase, signed });
         }
         self.present(step, Phase::Granted, outcome, Some(display));
         if class == ResultClass::R1 && !answered {

@@ -34,6 +34,7 @@ use crate::domain::{
     claim::Selection,
     ids::{AccountId, OfferId, OperatorId, RecordId, TapId},
     reading::{Identified, ScannerTest},
+    record::Draft,
     time::At,
 };
 
@@ -133,6 +134,9 @@ struct Recent {
     identified: Identified,
     until: Duration,
     phase: Phase,
+    /// The booking that the card signed. Whoever names the same card must sign it again to see it again: a copy names it
+    /// too (card-application 1.6, "no fallback").
+    signed: Option<Box<Draft>>,
 }
 
 /// The machine.

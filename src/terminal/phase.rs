@@ -17,7 +17,7 @@
 //! | `Ready`, `Granted`, `Refused`, `Reversed` | `type_number` | `Deciding`, or the pad with what is wrong | `LoadStanding` |
 //! | `Reading` | identified | `Deciding` | `LoadStanding` |
 //! | `Reading` | identified, its draft was kept | `Authenticating` (same id and booking, fresh time) | `Authenticate` |
-//! | `Reading` | identified, its result is younger than 3 s | that result again | `EndCard` |
+//! | `Reading` | identified, its result is younger than 3 s | that result again, if the card signed for it only after it signed again (`Authenticating`) | `EndCard`, or `Authenticate` |
 //! | `Reading` | failed; 8 s | `Refused` (R5, R6 or R4) | `Chime`, `Note` |
 //! | `Reading` | phone: child not chosen | `Ready`, asking to choose, 20 s | – |
 //! | `Deciding` | grant, must authenticate | `Authenticating` | `Authenticate` |
@@ -178,6 +178,8 @@ impl Claim {
 pub(super) struct Owed {
     pub claim: Claim,
     pub draft: Draft,
+    /// It is on disk already: the card that came back only has to sign again, to see its result again.
+    pub booked: bool,
 }
 
 /// A result that stands.

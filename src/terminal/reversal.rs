@@ -265,7 +265,7 @@ impl Terminal {
 }
 
 impl Phase {
-    fn shows(&self, record: RecordId) -> bool {
+    pub(super) fn shows(&self, record: RecordId) -> bool {
         match self {
             Self::Granted(outcome) | Self::Refused(outcome) => outcome.result.record == Some(record),
             _ => false,

@@ -136,15 +136,16 @@ impl Terminal {
         let now = step.now();
         self.recent.retain(|recent| recent.until > now);
         if let Some(recent) = self.recent.iter().find(|recent| same_card(&recent.identified, &identified)) {
-            let phase = recent.phase.clone();
-            // The timer of the first showing went with its phase.
-            let unanswered = matches!(&phase, Phase::Granted(shown) if shown.unanswered);
-            step.push(Effect::EndCard { tap });
-            self.enter(phase);
-            if unanswered {
-                self.wake(step, Wake::Receipt, span::RECEIPT);
+            if let Some(draft) = recent.signed.as_deref().cloned() {
+                let (account, selection) = (draft.account.clone(), self.selection.clone());
+                let evidence = Evidence::None;
+                let (second_factor, nothing_older) = (None, false);
+                let claim = Claim { tap, account, identified, evidence, selection, second_factor, nothing_older };
+                return self.authenticate(step, Owed { claim, draft, booked: true });
             }
-            return self.wake(step, Wake::Display, span::BOOKED);
+            let phase = recent.phase.clone();
+            step.push(Effect::EndCard { tap });
+            return self.show_again(step, phase);
         }
         let selection = Selection { fault: false, ..self.selection.clone() };
         match self.account_of(&identified) {
@@ -154,6 +155,17 @@ impl Terminal {
                 self.refuse(step, refusal, Refused { route: Some(identified.route), ..by });
             }
         }
+    }
+
+    /// A card bounces: its own result once more, and nothing new.
+    fn show_again(&mut self, step: &mut Step, phase: Phase) {
+        // The timer of the first showing went with its phase.
+        let unanswered = matches!(&phase, Phase::Granted(shown) if shown.unanswered);
+        self.enter(phase);
+        if unanswered {
+            self.wake(step, Wake::Receipt, span::RECEIPT);
+        }
+        self.wake(step, Wake::Display, span::BOOKED);
     }
 
     /// The one account whose districts the reading stands for. Cards are never tried at several.
@@ -247,7 +259,9 @@ impl Terminal {
             at: step.at,
         });
         match decision {
-            Decision::Grant(draft) => self.granted_in_principle(step, Owed { claim: *claim, draft: *draft }),
+            Decision::Grant(draft) => {
+                self.granted_in_principle(step, Owed { claim: *claim, draft: *draft, booked: false })
+            }
             Decision::Neutral { offer, amount, tag } => {
                 if claim.by_card() {
                     step.push(Effect::EndCard { tap });
@@ -299,6 +313,12 @@ impl Terminal {
 
     pub(super) fn authenticated(&mut self, step: &mut Step, tap: TapId, evidence: Evidence) {
         let Some(Phase::Authenticating(mut owed)) = self.leave_if(|p| p.authenticates(tap)) else { return };
+        if owed.booked {
+            let shown = self.recent.iter().find(|recent| recent.phase.shows(owed.draft.record));
+            // Taken back in the meantime: then there is nothing to be shown.
+            let Some(phase) = shown.map(|recent| recent.phase.clone()) else { return self.go_home(step) };
+            return self.show_again(step, phase);
+        }
         owed.claim.evidence = evidence;
         self.commit(step, *owed);
     }
@@ -327,6 +347,9 @@ impl Terminal {
     }
 
     fn keep(&mut self, step: &Step, owed: Owed) {
+        if owed.booked {
+            return;
+        }
         self.kept = Some(Kept { owed, until: step.now() + span::KEPT });
     }
 
@@ -341,6 +364,8 @@ impl Terminal {
             Refusal::AlreadyToday { at, second_helping, .. } => (Some(step.at.minute_of(*at)), *second_helping),
             _ => (None, false),
         };
+        // How a reading went is no property of the card: a copy that failed must not speak for the card itself.
+        let of_card = !matches!(refusal, Refusal::Reading(_));
         let fault = match &refusal {
             Refusal::Reading(failure) => failure.is_fault(),
             other => *other == Refusal::NotRecorded,
@@ -375,13 +400,14 @@ impl Terminal {
             ResultClass::R4 => Some(span::REFUSED),
             _ => None,
         };
-        let identified = by.claim.as_ref().filter(|claim| claim.by_card()).map(|claim| claim.identified.clone());
+        let identified =
+            by.claim.as_ref().filter(|claim| of_card && claim.by_card()).map(|claim| claim.identified.clone());
         let outcome = Outcome { result, claim: by.claim, unanswered: false };
         if let Some(identified) = identified
             && matches!(class, ResultClass::R3 | ResultClass::R4)
         {
             let phase = Phase::Refused(Box::new(outcome.clone()));
-            self.recent.push(Recent { identified, until: step.now() + span::SAME_CARD, phase });
+            self.recent.push(Recent { identified, until: step.now() + span::SAME_CARD, phase, signed: None });
         }
         self.present(step, Phase::Refused, outcome, display);
     }

@@ -337,6 +337,24 @@ impl Tap {
         }
     }
 
+    /// The other form of the credential's signature: (r, n − s) verifies wherever (r, s) does.
+    pub fn mirror_credential(&mut self) {
+        // Order of P-256 (SEC 2, 2.4.2).
+        const ORDER: [u8; 32] = [
+            0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xBC, 0xE6,
+            0xFA, 0xAD, 0xA7, 0x17, 0x9E, 0x84, 0xF3, 0xB9, 0xCA, 0xC2, 0xFC, 0x63, 0x25, 0x51,
+        ];
+        let credential = &mut self.evidence().credential;
+        let from = credential.len() - 32;
+        let mut borrow = false;
+        for (byte, order) in credential[from..].iter_mut().zip(ORDER).rev() {
+            let (first, under) = order.overflowing_sub(*byte);
+            let (second, again) = first.overflowing_sub(u8::from(borrow));
+            (*byte, borrow) = (second, under || again);
+        }
+        assert!(!borrow, "s is below the order");
+    }
+
     pub fn evidence(&mut self) -> &mut Bik1Evidence {
         match &mut self.sealed.evidence {
             Evidence::Bik1(evidence) => evidence,

@@ -185,10 +185,12 @@ fn a_phone_that_flaps_is_booked_once() {
         card 1                  => | reading
         identified 1            => | reading
         committed               => send YES | result R1 +undo
-        shown                   => mark#1 tick end-card | result R1 +undo
-        removed 1               => | result R1 +undo
+        shown                   => mark#1 tick sign?#1 | reading
+        removed 1               => | reading
+        unsigned 1 card_removed => AGAIN note:card_removed | result R5 card_removed
         card 1                  => tick | reading
-        identified 1            => end-card | result R1 +undo
+        identified 1            => sign?#1 | reading
+        signed 1                => | result R1 +undo
     ",
     );
 }

@@ -35,7 +35,8 @@ fn without_a_receipt_within_a_second_it_will_be_sent() {
         judged deferred   => | result R1 +undo
         wait 1000ms       => | result R2 +undo
         card 1            => tick | reading
-        identified 1      => end-card | result R2 +undo
+        identified 1      => sign?#1 | reading
+        signed 1          => | result R2 +undo
     ",
     );
 }
@@ -147,10 +148,12 @@ fn the_same_card_within_three_seconds_shows_its_own_result_again() {
         committed         => send YES | result R1 +undo
         removed 1         => | result R1 +undo
         card 1            => tick | reading
-        identified 1      => end-card | result R1 +undo
+        identified 1      => sign?#1 | reading
+        signed 1          => | result R1 +undo
         wait 2900ms       => | result R2 +undo
         card 1            => tick | reading
-        identified 1      => end-card | result R2 +undo
+        identified 1      => sign?#1 | reading
+        signed 1          => | result R2 +undo
         wait 100ms        => | result R2 +undo
         card 1            => tick | reading
         identified 1      => standing? | reading
@@ -173,8 +176,49 @@ fn a_receipt_that_comes_while_the_card_bounces_is_not_missed() {
         committed         => send YES | result R1 +undo
         card 1            => tick | reading
         judged booked     => | reading
-        identified 1      => end-card | result R1 +undo
+        identified 1      => sign?#1 | reading
+        signed 1          => | result R1 +undo
         wait 2900ms       => | result R1 +undo
+    ",
+    );
+}
+
+/// Fault 10: no light is green for a credential alone, not even right behind the card it was copied from.
+#[test]
+fn a_copy_right_behind_its_card_sees_no_green() {
+    let booked = "
+        card 1            => tick | reading
+        identified 1      => standing? | reading
+        standing entitled => sign?#1 | reading
+        signed 1          => commit:redemption:card_list#1 | reading
+        committed         => send YES | result R1 +undo
+        removed 1         => | result R1 +undo
+        card 1            => tick | reading
+        identified 1      => sign?#1 | reading
+    ";
+    for refused in [
+        "unsigned 1 card_forged            => NO note:card_forged | result R4 card_forged",
+        "unsigned 1 authentication_refused => AGAIN note:authentication_refused | result R5 authentication_refused +paper",
+        "unsigned 1 card_removed           => AGAIN note:card_removed | result R5 card_removed",
+    ] {
+        check(lane(), &format!("{booked}{refused}"));
+    }
+}
+
+/// What was said about a copy is not said to the card it was copied from.
+#[test]
+fn a_card_right_behind_its_copy_is_asked_itself() {
+    check(
+        lane(),
+        "
+        card 1                 => tick | reading
+        identified 1           => standing? | reading
+        standing entitled      => sign?#1 | reading
+        unsigned 1 card_forged => NO note:card_forged | result R4 card_forged
+        removed 1              => | result R4 card_forged
+        card 1                 => tick | reading
+        identified 1           => standing? | reading
+        standing entitled      => sign?#2 | reading
     ",
     );
 }
