@@ -331,6 +331,52 @@ matches = true
     /// A right file, what is replaced in it, by what, and the code, line and key that must come of it.
     type Case<'a> = (&'a str, &'a str, &'a str, &'a str, Option<usize>, &'a str);
 
+    /// A number in a message: the expression is tried on the profile's own samples, and nothing else may have them.
+    #[test]
+    fn with_a_number_in_a_message_is_tried_on_its_samples() {
+        const NDEF: &str = r#"
+schema = 1
+kind = "card"
+id = "probe"
+title = "Probe"
+issuer_scope = ["de:*"]
+[evidence]
+status = "untested"
+sources = ["none"]
+[match]
+select = { aid = "D2760000850101" }
+[action]
+type = "identify"
+[identify]
+method = "ndef"
+ndef = { record = "uri", parameter = "n" }
+[[tests.ndef]]
+text = "https://example.org/?n=4917"
+number = "4917"
+[[tests.ndef]]
+text = "https://example.org/?n=1&n=2"
+"#;
+        assert_eq!(fault_of(NDEF), Ok(()));
+        let select = "select = { aid = \"D2760000850101\" }";
+        let cases = [
+            ("number = \"4917\"", "number = \"4918\"", "profile_value", "tests.ndef.0"),
+            ("n=1&n=2", "n=1", "profile_value", "tests.ndef.1"),
+            ("number = \"4917\"\n", "", "profile_missing_key", "tests"),
+            ("record = \"uri\"", "record = \"text\"", "profile_method", "identify.ndef"),
+            ("parameter = \"n\"", "parameter = \"n\", regex = \"(4)\"", "profile_method", "identify.ndef"),
+            (", parameter = \"n\"", "", "profile_method", "identify.ndef"),
+            ("ndef = { record = \"uri\", parameter = \"n\" }\n", "", "profile_method", "identify.ndef"),
+            (select, "uid = { lengths = [7], reject_random = true }", "profile_method", "match"),
+        ];
+        for (from, to, code, key) in cases {
+            assert_eq!(NDEF.matches(from).count(), 1, "{from}");
+            let (found, _, at) = fault_of(&NDEF.replace(from, to)).unwrap_err();
+            assert_eq!((found, at.as_str()), (code, key), "{from} -> {to}");
+        }
+        let elsewhere = format!("{CARD}[[tests.ndef]]\ntext = \"4917\"\n");
+        assert_eq!(fault_of(&elsewhere).unwrap_err().2, "tests.ndef");
+    }
+
     #[test]
     #[expect(clippy::too_many_lines, reason = "one table")]
     fn is_refused_with_code_line_and_key() {

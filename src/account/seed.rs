@@ -78,6 +78,9 @@ struct DemoFile {
     card_root: DemoRoot,
     issuers: Vec<DemoIssuer>,
     cards: Vec<DemoCard>,
+    /// Apart from the others, because only programs that know their keys' place can play them.
+    #[serde(default)]
+    sun_cards: Vec<DemoCard>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -156,7 +159,7 @@ pub fn demo(folder: &Path, host: &str, clock: WallClock) -> Result<Account, Seed
     let account = Account::open(folder, clock)?;
     let earlier: DemoFile = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
     let activations = earlier.activations.into_iter().map(|activation| moved(activation, host)).collect();
-    account.tell(folder, host, activations, earlier.cards)?;
+    account.tell(folder, host, activations, earlier.cards, earlier.sun_cards)?;
     Ok(account)
 }
 
@@ -189,7 +192,8 @@ fn make(folder: &Path, store: Store, host: &str, clock: WallClock) -> Result<Acc
             cards.push(add(tx, &account.secrets.sun[&district], &plan, index, &district, today, now)?);
         }
         let activations = account.mint_all(tx, host)?;
-        account.tell(folder, host, activations, cards)
+        let (sun_cards, cards) = cards.into_iter().partition(|card: &DemoCard| card.sun.is_some());
+        account.tell(folder, host, activations, cards, sun_cards)
     })?;
     Ok(account)
 }
@@ -219,6 +223,7 @@ impl Account {
         host: &str,
         activations: Vec<DemoActivation>,
         cards: Vec<DemoCard>,
+        sun_cards: Vec<DemoCard>,
     ) -> Result<(), SeedError> {
         let issuer = |(district, key): (&DistrictId, &SigningKey)| DemoIssuer {
             district: district.to_string(),
@@ -231,6 +236,7 @@ impl Account {
             card_root: DemoRoot { name: CARD_ROOT.to_owned(), private_key_pem: root_key },
             issuers: self.secrets.issuers.iter().map(issuer).collect(),
             cards,
+            sun_cards,
         };
         // Renamed into place: who waits for the file never reads half of it.
         let draft = folder.join(format!("{FILE}.new"));

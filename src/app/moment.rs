@@ -169,6 +169,23 @@ mod tests {
         assert_eq!(moments.at(&clock).floor, "2026-11-22T10:00:00Z".parse().unwrap());
     }
 
+    /// Fault 12: summer time moves the clock on the wall and nothing else.
+    #[test]
+    fn summer_time_is_no_jump() {
+        let leaps = [("2026-03-29T00:59:30Z", 119, 180), ("2026-10-25T00:59:30Z", 179, 120)];
+        for (before, minute_before, minute_after) in leaps {
+            let clock = TestClock::new(before);
+            let mut moments = Moments::new(before.parse().unwrap());
+            let first = moments.at(&clock);
+            clock.pass(60);
+            let second = moments.at(&clock);
+            assert!(first.clock.trusted && second.clock.trusted, "{before}");
+            assert_eq!((first.minute_of_day, second.minute_of_day), (minute_before, minute_after), "{before}");
+            assert_eq!(first.today, second.today, "{before}");
+            assert!(first.floor <= second.floor && first.monotonic < second.monotonic, "{before}");
+        }
+    }
+
     #[test]
     fn the_accounts_time_settles_it() {
         let clock = TestClock::new("2026-11-22T11:00:00Z");

@@ -150,7 +150,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
             }
         }
         Verb::List { demo } => {
-            for card in Demo::read(&demo)?.cards {
+            for card in Demo::read(&demo)?.all() {
                 let offers = card.offers.join(",");
                 writeln!(
                     out,

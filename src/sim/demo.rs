@@ -37,6 +37,9 @@ pub struct Demo {
     pub issuers: Vec<DemoIssuer>,
     /// The cards.
     pub cards: Vec<DemoCard>,
+    /// Those with an NTAG 424.
+    #[serde(default)]
+    pub sun_cards: Vec<DemoCard>,
 }
 
 /// The root that vouches for issuers.
@@ -181,12 +184,17 @@ impl Demo {
         read_json(path)
     }
 
+    /// All cards.
+    pub fn all(&self) -> impl Iterator<Item = &DemoCard> {
+        self.cards.iter().chain(&self.sun_cards)
+    }
+
     /// The card of that name.
     ///
     /// # Errors
     /// There is none.
     pub fn card(&self, name: &str) -> Result<&DemoCard, DemoError> {
-        self.cards.iter().find(|card| card.name == name).ok_or_else(|| DemoError::NoCard(name.to_owned()))
+        self.all().find(|card| card.name == name).ok_or_else(|| DemoError::NoCard(name.to_owned()))
     }
 
     /// The child's first card of that kind.

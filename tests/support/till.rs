@@ -430,8 +430,7 @@ impl Till {
 
     /// A card of `demo.json` held to this terminal for one meal.
     pub fn tap(&self, card: &str, offer: &str) -> Tap {
-        let cards = self.demo["cards"].as_array().unwrap();
-        let card = cards.iter().find(|c| c["name"] == card).unwrap();
+        let card = self.shown(card);
         let district = DistrictId::new(card["district"].as_str().unwrap()).unwrap();
         let (route, level, kind, bytes) = match card["kind"].as_str().unwrap() {
             "number" => (Route::Number, 0, IdentityKind::Number, card["number"].as_str().unwrap().as_bytes().to_vec()),
@@ -471,10 +470,15 @@ impl Till {
         tap
     }
 
+    /// A card as `demo.json` names it.
+    fn shown(&self, name: &str) -> &Json {
+        let cards = ["cards", "sun_cards"].into_iter().flat_map(|list| self.demo[list].as_array().unwrap());
+        cards.into_iter().find(|card| card["name"] == name).unwrap()
+    }
+
     /// What the NTAG 424 of this card shows at its `counter`th reading.
     pub fn message(&self, card: &str, counter: u32) -> Evidence {
-        let cards = self.demo["cards"].as_array().unwrap();
-        let card = cards.iter().find(|c| c["name"] == card).unwrap();
+        let card = self.shown(card);
         let bytes = |text: &Json| data_encoding::HEXLOWER.decode(text.as_str().unwrap().as_bytes()).unwrap();
         let card = SunCard {
             uid: bytes(&card["uid"]).try_into().unwrap(),
