@@ -20,18 +20,16 @@ pub(super) const PAGE: u64 = 4096;
 /// Statements kept prepared: more than the journal has.
 const STATEMENTS: usize = 160;
 
+/// Attempts to set up the cipher. `SQLCipher` now and then refuses a good key where several connections of one process open
+/// and close at once; the next attempt is taken.
+const CIPHER_TRIES: usize = 5;
+
 /// Opens the file under its key. Writes nothing to it.
 pub(super) fn connect(path: &Path, key: &[u8; 32], create: bool) -> Result<Connection, JournalError> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     if create {
         flags |= OpenFlags::SQLITE_OPEN_CREATE;
     }
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Closing must not write: a file found damaged stays as it was found. An orderly stop checkpoints by itself.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // SQLCipher would tell standard error about each bad page; the error itself tells enough.
-    connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
     let mut pragma = Zeroizing::new(String::from("PRAGMA key = \"x'"));
     for byte in key {
         let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is below 16");
@@ -39,8 +37,19 @@ pub(super) fn connect(path: &Path, key: &[u8; 32], create: bool) -> Result<Conne
         pragma.push(digit(byte & 15));
     }
     pragma.push_str("'\"");
-    connection.execute_batch(&pragma)?;
-    Ok(connection)
+    for _ in 0..CIPHER_TRIES {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Closing must not write: a file found damaged stays as it was found. An orderly stop checkpoints by itself.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // SQLCipher would tell standard error about each bad page; the error itself tells enough.
+        connection.execute_batch("PRAGMA cipher_log_level = NONE")?;
+        if connection.execute_batch(&pragma).is_ok() {
+            return Ok(connection);
+        }
+    }
+    // Not a byte of the file was read: whatever this is, the file is not damaged. The error itself would hold the key.
+    Err(JournalError::Disk { code: "the cipher could not be set up".to_owned() })
 }
 
 /// Sets and reads back what durability and privacy rest on.

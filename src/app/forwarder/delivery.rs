@@ -104,9 +104,8 @@ impl Pump {
             warn!(account = %self.link.account(), code, records = batch.len(), "a delivery settled nothing");
         }
         self.last_error = Some(code);
-        // At once after the first, so that the face soon tells what is so; then no oftener than any `hello` after a failure.
-        let soon = if self.flow.falters() { back_off(self.failures + 1, jitter) } else { limits::HELLO_RETRY_CAP };
-        self.hello_at = self.hello_at.min(now + soon.min(limits::HELLO_RETRY_CAP));
+        // Soon, so that the face tells what is so; and no oftener than deliveries, which have their own back-off.
+        self.hello_at = self.hello_at.min(now + back_off(1, jitter));
         Ok(())
     }
 
