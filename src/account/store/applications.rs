@@ -68,7 +68,7 @@ impl Tx<'_> {
     pub fn add_application(&self, application: &Application, now: Timestamp) -> Result<(), StoreError> {
         let Application { id, secret, key, decision } = application;
         let row = (id, secret.0, key.as_sec1(), decision.word(), ms(now));
-        self.sql.execute("INSERT INTO application VALUES (?, ?, ?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT INTO application VALUES (?, ?, ?, ?, ?)")?.execute(row)?;
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn application(&self, id: &str) -> Result<Option<Application>, StoreError> {
         let sql = format!("{APPLICATION} WHERE id = ?");
-        self.sql.query_row(&sql, [id], columns).optional()?.map(application).transpose()
+        self.sql.prepare_cached(&sql)?.query_row([id], columns).optional()?.map(application).transpose()
     }
 
     /// The application that used a code.
@@ -87,7 +87,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn application_of(&self, secret: &Digest) -> Result<Option<Application>, StoreError> {
         let sql = format!("{APPLICATION} WHERE secret = ?");
-        self.sql.query_row(&sql, [secret.0], columns).optional()?.map(application).transpose()
+        self.sql.prepare_cached(&sql)?.query_row([secret.0], columns).optional()?.map(application).transpose()
     }
 
     /// All applications, oldest first.
@@ -95,7 +95,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn applications(&self) -> Result<Vec<Application>, StoreError> {
-        let mut statement = self.sql.prepare(&format!("{APPLICATION} ORDER BY asked_at, id"))?;
+        let mut statement = self.sql.prepare_cached(&format!("{APPLICATION} ORDER BY asked_at, id"))?;
         let rows = statement.query_map([], columns)?;
         rows.map(|row| application(row?)).collect()
     }
@@ -106,6 +106,6 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn decide(&self, id: &str, decision: Decision) -> Result<bool, StoreError> {
         let sql = "UPDATE application SET decision = ? WHERE id = ? AND decision = 'open'";
-        Ok(self.sql.execute(sql, (decision.word(), id))? == 1)
+        Ok(self.sql.prepare_cached(sql)?.execute((decision.word(), id))? == 1)
     }
 }

@@ -82,7 +82,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn add_child(&self, name: &str) -> Result<Option<i64>, StoreError> {
-        let added = self.sql.execute("INSERT OR IGNORE INTO child (name) VALUES (?)", [name])?;
+        let added = self.sql.prepare_cached("INSERT OR IGNORE INTO child (name) VALUES (?)")?.execute([name])?;
         Ok((added == 1).then(|| self.sql.last_insert_rowid()))
     }
 
@@ -91,7 +91,11 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn child(&self, name: &str) -> Result<Option<i64>, StoreError> {
-        Ok(self.sql.query_row("SELECT id FROM child WHERE name = ?", [name], |row| row.get(0)).optional()?)
+        Ok(self
+            .sql
+            .prepare_cached("SELECT id FROM child WHERE name = ?")?
+            .query_row([name], |row| row.get(0))
+            .optional()?)
     }
 
     /// From this day on that legal basis pays for the child.
@@ -100,7 +104,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_legal_basis(&self, child: i64, starts_on: Date, basis: &str) -> Result<(), StoreError> {
         let sql = "INSERT OR REPLACE INTO legal_basis VALUES (?, ?, ?)";
-        self.sql.execute(sql, (child, starts_on.to_string(), basis))?;
+        self.sql.prepare_cached(sql)?.execute((child, starts_on.to_string(), basis))?;
         Ok(())
     }
 
@@ -110,7 +114,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn legal_basis(&self, child: i64, on: Date) -> Result<Option<String>, StoreError> {
         let sql = "SELECT basis FROM legal_basis WHERE child = ? AND starts_on <= ? ORDER BY starts_on DESC LIMIT 1";
-        Ok(self.sql.query_row(sql, (child, on.to_string()), |row| row.get(0)).optional()?)
+        Ok(self.sql.prepare_cached(sql)?.query_row((child, on.to_string()), |row| row.get(0)).optional()?)
     }
 
     /// Registers a card; `None` if its name or one of its identities is taken.
@@ -121,29 +125,33 @@ impl Tx<'_> {
         let free = "SELECT NOT EXISTS (SELECT 1 FROM card_identity WHERE district = ? AND kind = ? AND identity = ?)";
         for identity in &card.identities {
             let key = (identity.district.as_str(), identity.kind.word(), &identity.bytes);
-            if !self.sql.query_row(free, key, |row| row.get(0))? {
+            if !self.sql.prepare_cached(free)?.query_row(key, |row| row.get(0))? {
                 return Ok(None);
             }
         }
         if let Some(uid) = card.chip
-            && self.sql.query_row("SELECT EXISTS (SELECT 1 FROM chip WHERE uid = ?)", [uid], |row| row.get(0))?
+            && self
+                .sql
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM chip WHERE uid = ?)")?
+                .query_row([uid], |row| row.get(0))?
         {
             return Ok(None);
         }
         let row = (&card.name, &card.kind, card.child, state_word(card.state), card.tag.as_str());
         let added = self
             .sql
-            .execute("INSERT OR IGNORE INTO card (name, kind, child, state, tag) VALUES (?, ?, ?, ?, ?)", row)?;
+            .prepare_cached("INSERT OR IGNORE INTO card (name, kind, child, state, tag) VALUES (?, ?, ?, ?, ?)")?
+            .execute(row)?;
         if added == 0 {
             return Ok(None);
         }
         let number = self.sql.last_insert_rowid();
         for identity in &card.identities {
             let row = (identity.district.as_str(), identity.kind.word(), &identity.bytes, number);
-            self.sql.execute("INSERT INTO card_identity VALUES (?, ?, ?, ?)", row)?;
+            self.sql.prepare_cached("INSERT INTO card_identity VALUES (?, ?, ?, ?)")?.execute(row)?;
         }
         if let Some(uid) = &card.chip {
-            self.sql.execute("INSERT INTO chip VALUES (?, ?)", (number, uid))?;
+            self.sql.prepare_cached("INSERT INTO chip VALUES (?, ?)")?.execute((number, uid))?;
         }
         Ok(Some(number))
     }
@@ -154,7 +162,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn chip_on(&self, card: i64) -> Result<Option<[u8; 7]>, StoreError> {
         let sql = "SELECT uid FROM chip WHERE card = ?";
-        Ok(self.sql.query_row(sql, [card], |row| super::exact(row, 0)).optional()?)
+        Ok(self.sql.prepare_cached(sql)?.query_row([card], |row| super::exact(row, 0)).optional()?)
     }
 
     /// Changes the state of the card of that name; false if there is none.
@@ -162,7 +170,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn set_card_state(&self, name: &str, new: CardState) -> Result<bool, StoreError> {
-        Ok(self.sql.execute("UPDATE card SET state = ? WHERE name = ?", (state_word(new), name))? == 1)
+        Ok(self.sql.prepare_cached("UPDATE card SET state = ? WHERE name = ?")?.execute((state_word(new), name))? == 1)
     }
 
     /// The card of that name.
@@ -170,8 +178,11 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn card(&self, name: &str) -> Result<Option<Card>, StoreError> {
-        let row =
-            self.sql.query_row("SELECT id, child, state FROM card WHERE name = ?", [name], card_row).optional()?;
+        let row = self
+            .sql
+            .prepare_cached("SELECT id, child, state FROM card WHERE name = ?")?
+            .query_row([name], card_row)
+            .optional()?;
         row.map(card_of).transpose()
     }
 
@@ -183,7 +194,7 @@ impl Tx<'_> {
         let sql = "SELECT c.id, c.child, c.state FROM card c JOIN card_identity i ON i.card = c.id
                    WHERE i.district = ? AND i.kind = ? AND i.identity = ?";
         let key = (identity.district.as_str(), identity.kind.word(), &identity.bytes);
-        self.sql.query_row(sql, key, card_row).optional()?.map(card_of).transpose()
+        self.sql.prepare_cached(sql)?.query_row(key, card_row).optional()?.map(card_of).transpose()
     }
 
     /// Lets a site know a card in advance.
@@ -191,7 +202,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn release_card(&self, site: &SiteId, card: i64) -> Result<(), StoreError> {
-        self.sql.execute("INSERT OR IGNORE INTO released VALUES (?, ?)", (site.as_str(), card))?;
+        self.sql.prepare_cached("INSERT OR IGNORE INTO released VALUES (?, ?)")?.execute((site.as_str(), card))?;
         Ok(())
     }
 
@@ -202,7 +213,7 @@ impl Tx<'_> {
     pub fn released_cards(&self, site: &SiteId) -> Result<Vec<CardForList>, StoreError> {
         let sql = "SELECT c.id, c.child, c.state, c.tag FROM released r JOIN card c ON c.id = r.card
                    WHERE r.site = ? ORDER BY c.id";
-        let mut statement = self.sql.prepare(sql)?;
+        let mut statement = self.sql.prepare_cached(sql)?;
         let rows = statement.query_map([site.as_str()], |row| Ok((card_row(row)?, row.get::<_, String>(3)?)))?;
         rows.map(|row| {
             let (card, tag) = row?;
@@ -237,7 +248,7 @@ impl Tx<'_> {
     pub fn denied(&self, district: &DistrictId) -> Result<Vec<Vec<u8>>, StoreError> {
         let sql = "SELECT i.identity FROM card_identity i JOIN card c ON c.id = i.card
                    WHERE i.district = ? AND i.kind = 'cti' AND c.state IN ('locked', 'replaced')";
-        let mut statement = self.sql.prepare(sql)?;
+        let mut statement = self.sql.prepare_cached(sql)?;
         let rows = statement.query_map([district.as_str()], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -248,7 +259,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_purse(&self, child: i64, word: &str, purse: &Purse) -> Result<(), StoreError> {
         let row = (child, word, purse.valid_from.to_string(), purse.valid_to.to_string());
-        self.sql.execute("INSERT OR REPLACE INTO purse VALUES (?, ?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT OR REPLACE INTO purse VALUES (?, ?, ?, ?)")?.execute(row)?;
         Ok(())
     }
 
@@ -259,7 +270,7 @@ impl Tx<'_> {
     pub fn purse(&self, child: i64, word: &str) -> Result<Option<Purse>, StoreError> {
         let sql = "SELECT valid_from, valid_to FROM purse WHERE child = ? AND purse = ?";
         let row: Option<(String, String)> =
-            self.sql.query_row(sql, (child, word), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            self.sql.prepare_cached(sql)?.query_row((child, word), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         row.map(|(from, to)| Ok(Purse { valid_from: read("date", from.parse())?, valid_to: read("date", to.parse())? }))
             .transpose()
     }

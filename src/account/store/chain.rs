@@ -216,7 +216,12 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn head(&self, terminal: &TerminalId) -> Result<Option<(u64, Digest)>, StoreError> {
         let sql = format!("{RECORD} WHERE terminal = ? ORDER BY seq DESC LIMIT 1");
-        let head = self.sql.query_row(&sql, [terminal.as_str()], |row| Ok(known(row))).optional()?.transpose()?;
+        let head = self
+            .sql
+            .prepare_cached(&sql)?
+            .query_row([terminal.as_str()], |row| Ok(known(row)))
+            .optional()?
+            .transpose()?;
         Ok(head.map(|known| (known.seq, known.digest)))
     }
 
@@ -229,7 +234,8 @@ impl Tx<'_> {
         let sql = "SELECT COALESCE((SELECT MIN(r.seq) FROM record r WHERE r.terminal = ?1
                      AND NOT EXISTS (SELECT 1 FROM record n WHERE n.terminal = ?1 AND n.seq = r.seq + 1)), 0)
                    WHERE EXISTS (SELECT 1 FROM record WHERE terminal = ?1 AND seq = 1)";
-        let through: Option<i64> = self.sql.query_row(sql, [terminal.as_str()], |row| row.get(0)).optional()?;
+        let through: Option<i64> =
+            self.sql.prepare_cached(sql)?.query_row([terminal.as_str()], |row| row.get(0)).optional()?;
         u64::try_from(through.unwrap_or(0)).map_err(|_| StoreError::Damaged("sequence"))
     }
 
@@ -266,7 +272,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn add_fork(&self, terminal: &TerminalId, seq: u64, frozen: &Frozen, now: Timestamp) -> Result<(), StoreError> {
         let row = (frozen.digest.0, terminal.as_str(), column(seq), &frozen.jws, &frozen.sealed, ms(now));
-        self.sql.execute("INSERT OR IGNORE INTO fork VALUES (?, ?, ?, ?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT OR IGNORE INTO fork VALUES (?, ?, ?, ?, ?, ?)")?.execute(row)?;
         Ok(())
     }
 
@@ -294,7 +300,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn has_forked(&self, terminal: &TerminalId) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM fork WHERE terminal = ?)";
-        Ok(self.sql.query_row(sql, [terminal.as_str()], |row| row.get(0))?)
+        Ok(self.sql.prepare_cached(sql)?.query_row([terminal.as_str()], |row| row.get(0))?)
     }
 
     /// Keeps what a record redeemed.
@@ -331,7 +337,7 @@ impl Tx<'_> {
     pub fn redemption(&self, provider: &ProviderId, record: RecordId) -> Result<Option<Redemption>, StoreError> {
         let sql = format!("{REDEMPTION} WHERE d.record = ? AND d.provider = ?");
         let key = (record.0.as_bytes(), provider.as_str());
-        self.sql.query_row(&sql, key, |row| Ok(redemption(row))).optional()?.transpose()
+        self.sql.prepare_cached(&sql)?.query_row(key, |row| Ok(redemption(row))).optional()?.transpose()
     }
 
     /// Booked redemptions of a child and offer with a service date in a range, ends included, oldest first.
@@ -363,7 +369,7 @@ impl Tx<'_> {
         let sql = "SELECT COUNT(*) FROM redemption WHERE terminal = ? AND offer = ? AND route = ? AND service_date = ?
                    AND basis IN ('fault', 'paper') AND state IN ('booked', 'disputed')";
         let key = (terminal.as_str(), offer.as_str(), route.word(), date.to_string());
-        Ok(self.sql.query_row(sql, key, |row| row.get(0))?)
+        Ok(self.sql.prepare_cached(sql)?.query_row(key, |row| row.get(0))?)
     }
 
     /// Changes what became of a redemption; `reason` is empty for booked ones.
@@ -372,7 +378,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_redemption(&self, record: RecordId, state: RedemptionState, reason: &str) -> Result<(), StoreError> {
         let sql = "UPDATE redemption SET state = ?, reason = ? WHERE record = ?";
-        self.sql.execute(sql, (state.word(), reason, record.0.as_bytes()))?;
+        self.sql.prepare_cached(sql)?.execute((state.word(), reason, record.0.as_bytes()))?;
         Ok(())
     }
 
@@ -397,7 +403,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn overtaken(&self, credential: &Digest, counter: u32) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT MIN(tapped_at) FROM counter WHERE credential = ? AND counter > ?";
-        let first: Option<i64> = self.sql.query_row(sql, (credential.0, counter), |row| row.get(0))?;
+        let first: Option<i64> = self.sql.prepare_cached(sql)?.query_row((credential.0, counter), |row| row.get(0))?;
         first.map(instant).transpose()
     }
 
@@ -415,7 +421,10 @@ impl Tx<'_> {
     ) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM counter WHERE credential = ?1
                      AND ((counter < ?2 AND tapped_at > ?3 + ?4) OR (counter > ?2 AND tapped_at < ?3 - ?4)))";
-        Ok(self.sql.query_row(sql, (credential.0, counter, ms(tapped_at), slack_ms), |row| row.get(0))?)
+        Ok(self
+            .sql
+            .prepare_cached(sql)?
+            .query_row((credential.0, counter, ms(tapped_at), slack_ms), |row| row.get(0))?)
     }
 
     /// Remembers a reversal or served mark whose target is not there yet; false if `most` of the provider wait already.
@@ -431,12 +440,12 @@ impl Tx<'_> {
         most: u32,
     ) -> Result<bool, StoreError> {
         let count = "SELECT COUNT(*) FROM early WHERE provider = ?";
-        let waiting: u32 = self.sql.query_row(count, [provider.as_str()], |row| row.get(0))?;
+        let waiting: u32 = self.sql.prepare_cached(count)?.query_row([provider.as_str()], |row| row.get(0))?;
         if waiting >= most {
             return Ok(false);
         }
         let row = (provider.as_str(), kind, target.0.as_bytes(), record.0.as_bytes());
-        self.sql.execute("INSERT OR IGNORE INTO early VALUES (?, ?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT OR IGNORE INTO early VALUES (?, ?, ?, ?)")?.execute(row)?;
         Ok(true)
     }
 
@@ -446,7 +455,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn take_early(&self, provider: &ProviderId, kind: &str, target: RecordId) -> Result<bool, StoreError> {
         let sql = "DELETE FROM early WHERE provider = ? AND kind = ? AND target = ?";
-        Ok(self.sql.execute(sql, (provider.as_str(), kind, target.0.as_bytes()))? == 1)
+        Ok(self.sql.prepare_cached(sql)?.execute((provider.as_str(), kind, target.0.as_bytes()))? == 1)
     }
 
     /// Redemptions for the office, in the order they came; all terminals or children where none is named.
@@ -458,7 +467,7 @@ impl Tx<'_> {
                           r.booking, d.level, d.route
                    FROM redemption d JOIN record r ON r.id = d.record LEFT JOIN child c ON c.id = d.child
                    WHERE (?1 IS NULL OR d.terminal = ?1) AND (?2 IS NULL OR c.name = ?2) ORDER BY r.rowid";
-        let mut statement = self.sql.prepare(sql)?;
+        let mut statement = self.sql.prepare_cached(sql)?;
         let rows = statement.query_map((terminal.map(TerminalId::as_str), child), |row| Ok(listed(row)))?;
         rows.map(|row| row?).collect()
     }

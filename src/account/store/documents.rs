@@ -60,8 +60,10 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_profile(&self, id: &str, text: Option<&str>) -> Result<bool, StoreError> {
         let changed = match text {
-            Some(text) => self.sql.execute("INSERT OR REPLACE INTO profile VALUES (?, ?)", (id, text))?,
-            None => self.sql.execute("DELETE FROM profile WHERE id = ?", [id])?,
+            Some(text) => {
+                self.sql.prepare_cached("INSERT OR REPLACE INTO profile VALUES (?, ?)")?.execute((id, text))?
+            }
+            None => self.sql.prepare_cached("DELETE FROM profile WHERE id = ?")?.execute([id])?,
         };
         Ok(changed == 1)
     }
@@ -71,7 +73,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn profiles(&self) -> Result<Vec<String>, StoreError> {
-        let mut statement = self.sql.prepare("SELECT text FROM profile ORDER BY id")?;
+        let mut statement = self.sql.prepare_cached("SELECT text FROM profile ORDER BY id")?;
         let rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -82,7 +84,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn next_seq(&self, now: Timestamp) -> Result<u64, StoreError> {
         let sql = "UPDATE account SET last_seq = MAX(last_seq + 1, ?) RETURNING last_seq";
-        let seq: i64 = self.sql.query_row(sql, [ms(now)], |row| row.get(0))?;
+        let seq: i64 = self.sql.prepare_cached(sql)?.query_row([ms(now)], |row| row.get(0))?;
         u64::try_from(seq).map_err(|_| StoreError::Damaged("sequence"))
     }
 
@@ -101,7 +103,7 @@ impl Tx<'_> {
             issue.content.0,
             parts,
         );
-        self.sql.execute("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(row)?;
         Ok(())
     }
 
@@ -112,7 +114,11 @@ impl Tx<'_> {
     pub fn newest(&self, name: DocumentName, audience: &str) -> Result<Option<StoredDocument>, StoreError> {
         let sql = "SELECT seq, issued_at, expires_at, content, parts FROM document
                    WHERE name = ? AND audience = ? ORDER BY seq DESC LIMIT 1";
-        self.sql.query_row(sql, (name.word(), audience), |row| Ok(document(row))).optional()?.transpose()
+        self.sql
+            .prepare_cached(sql)?
+            .query_row((name.word(), audience), |row| Ok(document(row)))
+            .optional()?
+            .transpose()
     }
 
     /// The issue of that sequence.
@@ -123,7 +129,7 @@ impl Tx<'_> {
         let sql = "SELECT seq, issued_at, expires_at, content, parts FROM document
                    WHERE name = ? AND audience = ? AND seq = ?";
         let key = (name.word(), audience, column(seq));
-        self.sql.query_row(sql, key, |row| Ok(document(row))).optional()?.transpose()
+        self.sql.prepare_cached(sql)?.query_row(key, |row| Ok(document(row))).optional()?.transpose()
     }
 
     /// Forgets issues that lapsed before an instant and are not the newest; catalogues are kept for late service dates.
@@ -133,7 +139,7 @@ impl Tx<'_> {
     pub fn purge_documents(&self, before: Timestamp) -> Result<usize, StoreError> {
         let sql = "DELETE FROM document WHERE expires_at < ? AND name <> 'catalogue' AND seq < (SELECT MAX(newer.seq)
                    FROM document newer WHERE newer.name = document.name AND newer.audience = document.audience)";
-        Ok(self.sql.execute(sql, [ms(before)])?)
+        Ok(self.sql.prepare_cached(sql)?.execute([ms(before)])?)
     }
 
     /// Notes that a document went to a terminal; the first time counts.
@@ -148,7 +154,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let row = (terminal.as_str(), name.word(), column(seq), ms(now));
-        self.sql.execute("INSERT OR IGNORE INTO delivery VALUES (?, ?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT OR IGNORE INTO delivery VALUES (?, ?, ?, ?)")?.execute(row)?;
         Ok(())
     }
 
@@ -158,7 +164,8 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn held(&self, terminal: &TerminalId, name: DocumentName, before: Timestamp) -> Result<u64, StoreError> {
         let sql = "SELECT COALESCE(MAX(seq), 0) FROM delivery WHERE terminal = ? AND name = ? AND delivered_at < ?";
-        let seq: i64 = self.sql.query_row(sql, (terminal.as_str(), name.word(), ms(before)), |row| row.get(0))?;
+        let seq: i64 =
+            self.sql.prepare_cached(sql)?.query_row((terminal.as_str(), name.word(), ms(before)), |row| row.get(0))?;
         u64::try_from(seq).map_err(|_| StoreError::Damaged("sequence"))
     }
 
@@ -167,7 +174,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn list_cards(&self, terminal: &TerminalId, seq: u64, cards: &[i64]) -> Result<(), StoreError> {
-        let mut statement = self.sql.prepare("INSERT INTO listed VALUES (?, ?, ?)")?;
+        let mut statement = self.sql.prepare_cached("INSERT INTO listed VALUES (?, ?, ?)")?;
         for card in cards {
             statement.execute((terminal.as_str(), column(seq), card))?;
         }
@@ -180,7 +187,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn was_listed(&self, terminal: &TerminalId, seq: u64, card: i64) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM listed WHERE terminal = ? AND seq = ? AND card = ?)";
-        Ok(self.sql.query_row(sql, (terminal.as_str(), column(seq), card), |row| row.get(0))?)
+        Ok(self.sql.prepare_cached(sql)?.query_row((terminal.as_str(), column(seq), card), |row| row.get(0))?)
     }
 
     /// Keeps a fresh beacon, and forgets those that no offer can still accept.
@@ -194,8 +201,12 @@ impl Tx<'_> {
         now: Timestamp,
         forget_before: Timestamp,
     ) -> Result<(), StoreError> {
-        self.sql.execute("DELETE FROM beacon WHERE issued_at < ?", [ms(forget_before)])?;
-        self.sql.execute("INSERT INTO beacon VALUES (?, ?, ?)", (beacon, terminal.as_str(), ms(now)))?;
+        self.sql.prepare_cached("DELETE FROM beacon WHERE issued_at < ?")?.execute([ms(forget_before)])?;
+        self.sql.prepare_cached("INSERT INTO beacon VALUES (?, ?, ?)")?.execute((
+            beacon,
+            terminal.as_str(),
+            ms(now),
+        ))?;
         Ok(())
     }
 
@@ -206,7 +217,7 @@ impl Tx<'_> {
     pub fn beacon(&self, beacon: &[u8; 16]) -> Result<Option<Beacon>, StoreError> {
         let sql = "SELECT terminal, issued_at FROM beacon WHERE beacon = ?";
         let row: Option<(String, i64)> =
-            self.sql.query_row(sql, [beacon], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            self.sql.prepare_cached(sql)?.query_row([beacon], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         row.map(|(terminal, at)| {
             Ok(Beacon { terminal: super::read("terminal", TerminalId::new(terminal))?, issued_at: instant(at)? })
         })

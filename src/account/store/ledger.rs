@@ -17,14 +17,16 @@ impl Tx<'_> {
             rows.push((side.to_string(), self.balance(side)?));
         }
         let touched = Balances::from_rows(rows).post(posting)?;
-        self.sql.execute("INSERT INTO posting (kind, posted_at) VALUES (?, ?)", (posting.kind.word(), ms(now)))?;
+        self.sql
+            .prepare_cached("INSERT INTO posting (kind, posted_at) VALUES (?, ?)")?
+            .execute((posting.kind.word(), ms(now)))?;
         let number = self.sql.last_insert_rowid();
         for (side, cents) in &posting.legs {
-            self.sql.execute("INSERT INTO leg VALUES (?, ?, ?)", (number, side.to_string(), cents))?;
+            self.sql.prepare_cached("INSERT INTO leg VALUES (?, ?, ?)")?.execute((number, side.to_string(), cents))?;
         }
         for (side, cents) in touched {
             let upsert = "INSERT INTO balance VALUES (?, ?) ON CONFLICT (side) DO UPDATE SET cents = excluded.cents";
-            self.sql.execute(upsert, (side, cents))?;
+            self.sql.prepare_cached(upsert)?.execute((side, cents))?;
         }
         Ok(number)
     }
@@ -50,7 +52,7 @@ impl Tx<'_> {
     /// [`StoreError::Sqlite`].
     pub fn balance(&self, side: &Side) -> Result<i64, StoreError> {
         let sql = "SELECT cents FROM balance WHERE side = ?";
-        Ok(self.sql.query_row(sql, [side.to_string()], |row| row.get(0)).optional()?.unwrap_or(0))
+        Ok(self.sql.prepare_cached(sql)?.query_row([side.to_string()], |row| row.get(0)).optional()?.unwrap_or(0))
     }
 
     /// Adds up every leg again and compares: the stored balances, the sum of each posting, the ledger's own laws, and
@@ -86,12 +88,12 @@ impl Tx<'_> {
     }
 
     fn sides(&self, sql: &str) -> Result<Balances, StoreError> {
-        let mut statement = self.sql.prepare(sql)?;
+        let mut statement = self.sql.prepare_cached(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Balances::from_rows(rows.collect::<Result<Vec<_>, _>>()?))
     }
 
     fn count(&self, sql: &str) -> Result<i64, StoreError> {
-        Ok(self.sql.query_row(sql, [], |row| row.get(0))?)
+        Ok(self.sql.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
     }
 }

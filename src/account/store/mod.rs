@@ -57,6 +57,9 @@ pub struct Store {
     connection: Connection,
 }
 
+/// More than there are different statements.
+const STATEMENTS: usize = 256;
+
 impl Store {
     /// Opens or creates the database in the folder.
     ///
@@ -69,6 +72,8 @@ impl Store {
         OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
         let connection = Connection::open(path)?;
         schema::prepare(&connection)?;
+        // A record takes some forty different statements; parsing them again for each costs more than running them.
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { connection })
     }
 

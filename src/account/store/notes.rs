@@ -27,7 +27,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn note_for_office(&self, record: RecordId, what: &str, now: Timestamp) -> Result<(), StoreError> {
         let sql = "INSERT INTO office (record, what, noted_at) VALUES (?, ?, ?)";
-        self.sql.execute(sql, (record.0.as_bytes(), what, ms(now)))?;
+        self.sql.prepare_cached(sql)?.execute((record.0.as_bytes(), what, ms(now)))?;
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn note_terminal_for_office(&self, id: &TerminalId, what: &str, now: Timestamp) -> Result<(), StoreError> {
         let sql = "INSERT INTO office (terminal, what, noted_at) VALUES (?, ?, ?)";
-        self.sql.execute(sql, (id.as_str(), what, ms(now)))?;
+        self.sql.prepare_cached(sql)?.execute((id.as_str(), what, ms(now)))?;
         Ok(())
     }
 
@@ -46,7 +46,8 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn office(&self) -> Result<Vec<Noted>, StoreError> {
-        let mut statement = self.sql.prepare("SELECT record, terminal, what, noted_at FROM office ORDER BY id")?;
+        let mut statement =
+            self.sql.prepare_cached("SELECT record, terminal, what, noted_at FROM office ORDER BY id")?;
         let rows = statement.query_map([], |row| {
             let record: Option<[u8; 16]> = row.get(0)?;
             Ok((record, row.get::<_, Option<String>>(1)?, row.get(2)?, row.get(3)?))
@@ -73,7 +74,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO outcome (terminal, record, kind, reason, noted_at) VALUES (?, ?, ?, ?, ?)";
-        self.sql.execute(sql, (terminal.as_str(), record.0.as_bytes(), kind, reason, ms(now)))?;
+        self.sql.prepare_cached(sql)?.execute((terminal.as_str(), record.0.as_bytes(), kind, reason, ms(now)))?;
         Ok(())
     }
 
@@ -89,7 +90,7 @@ impl Tx<'_> {
     ) -> Result<Vec<(u64, RecordId, String, String, Timestamp)>, StoreError> {
         let sql =
             "SELECT id, record, kind, reason, noted_at FROM outcome WHERE terminal = ? AND id > ? ORDER BY id LIMIT ?";
-        let mut statement = self.sql.prepare(sql)?;
+        let mut statement = self.sql.prepare_cached(sql)?;
         let rows = statement.query_map((terminal.as_str(), column(after), most), |row| {
             Ok((row.get::<_, i64>(0)?, record_id(row, 1)?, row.get(2)?, row.get(3)?, row.get::<_, i64>(4)?))
         })?;
@@ -107,7 +108,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn add_page(&self, terminal: &TerminalId, cursor: u64, digest: &Digest) -> Result<(), StoreError> {
         let row = (terminal.as_str(), column(cursor), digest.0);
-        self.sql.execute("INSERT OR REPLACE INTO page VALUES (?, ?, ?)", row)?;
+        self.sql.prepare_cached("INSERT OR REPLACE INTO page VALUES (?, ?, ?)")?.execute(row)?;
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl Tx<'_> {
     pub fn page(&self, terminal: &TerminalId, cursor: u64) -> Result<Option<Digest>, StoreError> {
         let sql = "SELECT digest FROM page WHERE terminal = ? AND cursor = ?";
         let key = (terminal.as_str(), column(cursor));
-        Ok(self.sql.query_row(sql, key, |row| exact(row, 0)).optional()?.map(Digest))
+        Ok(self.sql.prepare_cached(sql)?.query_row(key, |row| exact(row, 0)).optional()?.map(Digest))
     }
 
     /// Counts a try that could have been a question about a child.
@@ -127,7 +128,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn add_attempt(&self, terminal: &TerminalId, provider: &ProviderId, now: Timestamp) -> Result<(), StoreError> {
         let sql = "INSERT INTO attempt (terminal, provider, tried_at) VALUES (?, ?, ?)";
-        self.sql.execute(sql, (terminal.as_str(), provider.as_str(), ms(now)))?;
+        self.sql.prepare_cached(sql)?.execute((terminal.as_str(), provider.as_str(), ms(now)))?;
         Ok(())
     }
 
@@ -144,6 +145,6 @@ impl Tx<'_> {
         let sql =
             "SELECT COUNT(*) FILTER (WHERE terminal = ?), COUNT(*) FROM attempt WHERE provider = ? AND tried_at >= ?";
         let key = (terminal.as_str(), provider.as_str(), ms(since));
-        Ok(self.sql.query_row(sql, key, |row| Ok((row.get(0)?, row.get(1)?)))?)
+        Ok(self.sql.prepare_cached(sql)?.query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 }

@@ -120,7 +120,7 @@ impl Tx<'_> {
     pub fn found(&self, account: &Founded) -> Result<(), StoreError> {
         let word = environment_word(account.environment);
         let row = (account.id.as_str(), &account.municipality, word, ms(account.founded_at));
-        self.sql.execute("INSERT INTO account VALUES (1, ?, ?, ?, ?, 0)", row)?;
+        self.sql.prepare_cached("INSERT INTO account VALUES (1, ?, ?, ?, ?, 0)")?.execute(row)?;
         Ok(())
     }
 
@@ -130,8 +130,11 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn account(&self) -> Result<Option<Founded>, StoreError> {
         let sql = "SELECT id, municipality, environment, founded_at FROM account";
-        let row: Option<(String, String, String, i64)> =
-            self.sql.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
+        let row: Option<(String, String, String, i64)> = self
+            .sql
+            .prepare_cached(sql)?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .optional()?;
         row.map(|(id, municipality, word, founded_at)| {
             let environment = [Environment::Production, Environment::Training, Environment::Demo]
                 .into_iter()
@@ -149,7 +152,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn add_district(&self, number: &NumberPrefix) -> Result<(), StoreError> {
         let sql = "INSERT INTO district VALUES (?, ?, ?)";
-        self.sql.execute(sql, (number.district.as_str(), &number.prefix, number.length))?;
+        self.sql.prepare_cached(sql)?.execute((number.district.as_str(), &number.prefix, number.length))?;
         Ok(())
     }
 
@@ -158,7 +161,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn districts(&self) -> Result<Vec<NumberPrefix>, StoreError> {
-        let mut statement = self.sql.prepare("SELECT id, prefix, length FROM district ORDER BY id")?;
+        let mut statement = self.sql.prepare_cached("SELECT id, prefix, length FROM district ORDER BY id")?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
         rows.map(|row| {
             let (id, prefix, length) = row?;
@@ -172,7 +175,11 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn add_provider(&self, id: &ProviderId) -> Result<bool, StoreError> {
-        Ok(self.sql.execute("INSERT OR IGNORE INTO provider VALUES (?, '', 'applied', 0)", [id.as_str()])? == 1)
+        Ok(self
+            .sql
+            .prepare_cached("INSERT OR IGNORE INTO provider VALUES (?, '', 'applied', 0)")?
+            .execute([id.as_str()])?
+            == 1)
     }
 
     /// Admits a provider with the date of its commitment under § 78 SGB X; false if there is none of that id.
@@ -181,7 +188,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn admit_provider(&self, id: &ProviderId, committed_on: Date) -> Result<bool, StoreError> {
         let sql = "UPDATE provider SET standing = 'admitted', committed_on = ?, suspended_at = 0 WHERE id = ?";
-        Ok(self.sql.execute(sql, (committed_on.to_string(), id.as_str()))? == 1)
+        Ok(self.sql.prepare_cached(sql)?.execute((committed_on.to_string(), id.as_str()))? == 1)
     }
 
     /// Suspends a provider; what was tapped before stays owed. False if there is none of that id.
@@ -190,7 +197,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn suspend_provider(&self, id: &ProviderId, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "UPDATE provider SET standing = 'suspended', suspended_at = ? WHERE id = ?";
-        Ok(self.sql.execute(sql, (ms(now), id.as_str()))? == 1)
+        Ok(self.sql.prepare_cached(sql)?.execute((ms(now), id.as_str()))? == 1)
     }
 
     /// Adds a site; false if provider is unknown, or the id is taken.
@@ -198,7 +205,11 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn add_site(&self, id: &SiteId, provider: &ProviderId, place: &str) -> Result<bool, StoreError> {
-        match self.sql.execute("INSERT INTO site VALUES (?, ?, ?)", (id.as_str(), provider.as_str(), place)) {
+        match self.sql.prepare_cached("INSERT INTO site VALUES (?, ?, ?)")?.execute((
+            id.as_str(),
+            provider.as_str(),
+            place,
+        )) {
             Ok(_) => Ok(true),
             Err(error) if taken(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -210,7 +221,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn sites(&self) -> Result<Vec<(SiteId, ProviderId, String)>, StoreError> {
-        let mut statement = self.sql.prepare("SELECT id, provider, place FROM site ORDER BY id")?;
+        let mut statement = self.sql.prepare_cached("SELECT id, provider, place FROM site ORDER BY id")?;
         let rows =
             statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?)))?;
         rows.map(|row| {
@@ -233,7 +244,7 @@ impl Tx<'_> {
         approval: bool,
     ) -> Result<bool, StoreError> {
         let row = (secret.0, site.as_str(), ms(minted_at), expires_at.map_or(0, ms), approval);
-        match self.sql.execute("INSERT INTO activation VALUES (?, ?, ?, ?, ?, '', 0)", row) {
+        match self.sql.prepare_cached("INSERT INTO activation VALUES (?, ?, ?, ?, ?, '', 0)")?.execute(row) {
             Ok(_) => Ok(true),
             Err(error) if taken(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -251,7 +262,7 @@ impl Tx<'_> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
         };
         let Some((site, provider, word, suspended_at, expires_at, used_by, approval)) =
-            self.sql.query_row(sql, [secret.0], row).optional()?
+            self.sql.prepare_cached(sql)?.query_row([secret.0], row).optional()?
         else {
             return Ok(None);
         };
@@ -271,7 +282,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn use_activation(&self, secret: &Digest, by: &TerminalId, now: Timestamp) -> Result<(), StoreError> {
         let sql = "UPDATE activation SET used_by = ?, used_at = ? WHERE secret = ? AND used_by = ''";
-        self.sql.execute(sql, (by.as_str(), ms(now), secret.0))?;
+        self.sql.prepare_cached(sql)?.execute((by.as_str(), ms(now), secret.0))?;
         Ok(())
     }
 
@@ -289,7 +300,7 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         let first = chain_start(first_leaf).0;
         let row = (id.as_str(), site.as_str(), ms(now), first, first_leaf, reference.ref_kid.as_str(), reference.key);
-        self.sql.execute("INSERT INTO terminal VALUES (?, ?, 'active', ?, ?, ?, ?, ?, 0)", row)?;
+        self.sql.prepare_cached("INSERT INTO terminal VALUES (?, ?, 'active', ?, ?, ?, ?, ?, 0)")?.execute(row)?;
         Ok(())
     }
 
@@ -298,7 +309,10 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`], also if there is no such terminal.
     pub fn first_leaf(&self, id: &TerminalId) -> Result<Vec<u8>, StoreError> {
-        Ok(self.sql.query_row("SELECT first_leaf FROM terminal WHERE id = ?", [id.as_str()], |row| row.get(0))?)
+        Ok(self
+            .sql
+            .prepare_cached("SELECT first_leaf FROM terminal WHERE id = ?")?
+            .query_row([id.as_str()], |row| row.get(0))?)
     }
 
     /// Keeps a key that was certified for a terminal; false if that key was certified before.
@@ -307,7 +321,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn add_terminal_key(&self, terminal: &TerminalId, key: &CertifiedKey) -> Result<bool, StoreError> {
         let row = (key.key.kid().to_string(), terminal.as_str(), key.key.as_sec1(), ms(key.not_after));
-        match self.sql.execute("INSERT INTO terminal_key VALUES (?, ?, ?, ?)", row) {
+        match self.sql.prepare_cached("INSERT INTO terminal_key VALUES (?, ?, ?, ?)")?.execute(row) {
             Ok(_) => Ok(true),
             Err(error) if taken(&error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -322,7 +336,8 @@ impl Tx<'_> {
         let sql = "SELECT terminal, point, not_after FROM terminal_key WHERE kid = ?";
         let row: Option<(String, [u8; 65], i64)> = self
             .sql
-            .query_row(sql, [kid.to_string()], |row| Ok((row.get(0)?, exact(row, 1)?, row.get(2)?)))
+            .prepare_cached(sql)?
+            .query_row([kid.to_string()], |row| Ok((row.get(0)?, exact(row, 1)?, row.get(2)?)))
             .optional()?;
         row.map(|(terminal, point, not_after)| {
             let key = read("terminal key", PublicKey::from_sec1(&point))?;
@@ -337,7 +352,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn terminal(&self, id: &TerminalId) -> Result<Option<Terminal>, StoreError> {
         let sql = format!("{TERMINAL} WHERE t.id = ?");
-        self.sql.query_row(&sql, [id.as_str()], |row| Ok(terminal_row(row))).optional()?.transpose()
+        self.sql.prepare_cached(&sql)?.query_row([id.as_str()], |row| Ok(terminal_row(row))).optional()?.transpose()
     }
 
     /// All terminals by id.
@@ -345,7 +360,7 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn terminals(&self) -> Result<Vec<Terminal>, StoreError> {
-        let mut statement = self.sql.prepare(&format!("{TERMINAL} ORDER BY t.id"))?;
+        let mut statement = self.sql.prepare_cached(&format!("{TERMINAL} ORDER BY t.id"))?;
         let rows = statement.query_map([], |row| Ok(terminal_row(row)))?;
         rows.map(|row| row?).collect()
     }
@@ -356,7 +371,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn set_standing(&self, terminal: &TerminalId, standing: TerminalStanding) -> Result<bool, StoreError> {
         let sql = "UPDATE terminal SET standing = ? WHERE id = ?";
-        Ok(self.sql.execute(sql, (standing.word(), terminal.as_str()))? == 1)
+        Ok(self.sql.prepare_cached(sql)?.execute((standing.word(), terminal.as_str()))? == 1)
     }
 
     /// An operator of the terminal confirmed that version of the notice; older confirmations change nothing.
@@ -365,7 +380,7 @@ impl Tx<'_> {
     /// [`StoreError`].
     pub fn confirm_notice(&self, terminal: &TerminalId, version: u32) -> Result<(), StoreError> {
         let sql = "UPDATE terminal SET notice_version = MAX(notice_version, ?) WHERE id = ?";
-        self.sql.execute(sql, (version, terminal.as_str()))?;
+        self.sql.prepare_cached(sql)?.execute((version, terminal.as_str()))?;
         Ok(())
     }
 }
