@@ -6,11 +6,12 @@ use serde_json::json;
 use teilhabe_terminal::{
     account::{
         Account, AccountError,
-        intake::{Intake, MAX_BATCH, Posted},
+        intake::{Intake, Posted},
         ledger::Posting,
         store::StoreError,
     },
     domain::{amount::Cents, delivery::Outcome},
+    protocol::exchange::MAX_RECORDS,
 };
 
 use crate::{
@@ -75,7 +76,7 @@ fn rate(folder: &Path, entries: u32, posted: &[Posted]) -> Taken<f64> {
     grown.map_err(|error| error.to_string())?;
     let begin = Instant::now();
     let mut booked = 0;
-    for batch in posted.chunks(MAX_BATCH) {
+    for batch in posted.chunks(MAX_RECORDS) {
         let receipts = account.write(|tx| {
             let mut terminals = tx.terminals()?;
             let terminal = terminals.pop().ok_or(StoreError::Damaged("terminal"))?;
