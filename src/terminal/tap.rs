@@ -260,7 +260,7 @@ impl Terminal {
         });
         match decision {
             Decision::Grant(draft) => {
-                self.granted_in_principle(step, Owed { claim: *claim, draft: *draft, booked: false })
+                self.granted_in_principle(step, Owed { claim: *claim, draft: *draft, booked: false });
             }
             Decision::Neutral { offer, amount, tag } => {
                 if claim.by_card() {
