@@ -91,13 +91,14 @@ impl Transcript {
         Self::parse(&format!("{folder}/{name}"), &std::fs::read_to_string(path).unwrap())
     }
 
-    /// All there are.
+    /// All there are, but for what `teilhabectl probe` recorded: that ends in its own words, and without any account.
     pub fn everywhere() -> Vec<Self> {
         let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
         let mut names: Vec<String> = std::fs::read_dir(folders)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
+        names.retain(|name| name != "probe");
         names.sort();
         names.iter().flat_map(|folder| Self::all(folder)).collect()
     }
