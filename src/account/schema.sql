@@ -225,7 +225,8 @@ CREATE TABLE redemption (
 CREATE INDEX redemption_of_a_day ON redemption (child, offer, service_date);
 CREATE INDEX redemption_by_route ON redemption (provider, route, terminal);
 
--- A signature counter is used once, whichever terminal saw it.
+-- A signature counter is used once, whichever terminal saw it. `credential`: SHA-256 of the key that signed, or of an app
+-- code's card and token.
 CREATE TABLE counter (
     credential BLOB NOT NULL,
     counter INTEGER NOT NULL,
