@@ -78,6 +78,12 @@ impl Flow {
         self.rest_until = Duration::ZERO;
     }
 
+    /// The account could not be reached and is back: what failed meanwhile was the connection's fault and says nothing
+    /// about a record. All go in order again.
+    pub fn reconnected(&mut self) {
+        *self = Self { pace: self.pace, apart: std::mem::take(&mut self.apart), ..Self::default() };
+    }
+
     /// The account asks for a pace; it counts from the next request.
     pub fn keep_pace(&mut self, pace: Pace) {
         self.pace = pace;
@@ -186,6 +192,18 @@ mod tests {
             sealed: Vec::new(),
             original_jws: None,
         }
+    }
+
+    #[test]
+    fn who_failed_while_the_account_was_away_keeps_its_place() {
+        let mut flow = Flow::default();
+        let now = Duration::from_secs(1);
+        assert_eq!(flow.failed(now, &[payload(1)], 500, None), Fate::Aside);
+        let due = || vec![payload(1), payload(2), payload(3)];
+        assert_eq!(flow.choose(due()), [payload(2)], "it may be the record");
+        flow.reconnected();
+        assert_eq!(flow.choose(due()), due(), "it was the connection");
+        assert_eq!((flow.rests(now), flow.falters(), flow.after()), (None, false, 0));
     }
 
     /// What one request comes to.

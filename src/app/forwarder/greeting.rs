@@ -24,6 +24,8 @@ impl Pump {
                 self.hello_at = self.now() + limits::HELLO_EVERY;
                 if std::mem::take(&mut self.failures) > 0 {
                     info!(account = %self.link.account(), "the account answers again");
+                    self.flow.reconnected();
+                    self.release_waiting().await?;
                 }
                 if !self.flow.falters() {
                     self.last_error = None;
