@@ -54,12 +54,14 @@ struct Hand {
 pub struct Ejector(Arc<Mutex<Hand>>);
 
 impl Ejector {
-    /// Takes it out. A card that already left is no error.
+    /// Takes it out: it answers nothing any more. Its player returns once the service has noticed. A card that already
+    /// left is no error.
     pub fn eject(&self) {
         let mut hand = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         hand.ejected = true;
-        // The only failure is a connection that has ended before: the card is out either way.
-        let _ = hand.stream.shutdown(Shutdown::Both);
+        // Only the answers end: the player hears how the service finds the slot empty. The only failure is a connection
+        // that has ended before: the card is out either way.
+        let _ = hand.stream.shutdown(Shutdown::Write);
     }
 }
 
@@ -89,6 +91,9 @@ impl VpcdSlot {
         let mut leave = now() + POWER_ON_LIMIT;
         let mut powered = false;
         let mut looked = None;
+        // The service asked for the ATR last. If the slot is closed after that, it has found it empty; if an APDU came to
+        // nothing, it only finds the next card there, unless that stays away for two looks.
+        let mut empty = false;
         loop {
             let frame = match self.receive(leave, powered && hold.is_none()) {
                 Ok(frame) => frame,
@@ -96,9 +101,15 @@ impl VpcdSlot {
                 Err(error) if is_timeout(&error) => {
                     return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody powered the card"));
                 }
-                Err(error) if is_end(&error) => return Ok(Departure::Ejected),
+                Err(error) if is_end(&error) => {
+                    if !empty && self.was_ejected() {
+                        rest(NOTICED);
+                    }
+                    return Ok(Departure::Ejected);
+                }
                 Err(error) => return Err(error),
             };
+            empty = *frame == [GET_ATR];
             let answer = match *frame {
                 [POWER_OFF] => continue,
                 [POWER_ON | RESET] => {
@@ -131,10 +142,15 @@ impl VpcdSlot {
                 },
             };
             match self.send(&answer) {
-                Err(error) if is_end(&error) => return Ok(Departure::Ejected),
+                // Ejected meanwhile: what the service does next tells whether it noticed.
+                Err(error) if is_end(&error) => {}
                 sent => sent?,
             }
         }
+    }
+
+    fn was_ejected(&self) -> bool {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner).ejected
     }
 
     /// Leaves until the service has noticed, and comes back. False if the card was taken out meanwhile.
@@ -164,10 +180,15 @@ impl VpcdSlot {
             if left.is_zero() && !for_ever {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.stream.set_read_timeout((!for_ever).then_some(left))?;
+            self.stream.set_read_timeout(Some(if for_ever { NOTICED } else { left }))?;
             match self.stream.read(buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => buffer = &mut buffer[count..],
+                // A service that hangs notices nothing.
+                Err(error) if for_ever && is_timeout(&error) && self.was_ejected() => {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Err(error) if for_ever && is_timeout(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
