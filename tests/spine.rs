@@ -86,31 +86,6 @@ fn reader_and_service_come_back_by_themselves() {
     card.gone();
 }
 
-/// Faults of cards: each has its defined picture, books nothing, and the next card works.
-#[test]
-fn bad_cards_book_nothing() {
-    let (_dir, account, pcscd, mut terminal) = lane();
-    let cases = [
-        ("wrong-signature", "R4", "card_forged"),
-        ("expired", "R4", "card_expired"),
-        ("unknown-issuer", "R4", "unknown_issuer"),
-        ("copied", "R5", "authentication_refused"),
-        ("replay", "R4", "card_forged"),
-    ];
-    for (fault, class, reason) in cases {
-        let card = Card::present(&account, &pcscd, "lunch-07", &["--fault", fault]);
-        let seen = terminal.any_result();
-        assert!(seen["record"].is_null(), "{fault}: {seen}");
-        assert_eq!((seen["class"].as_str(), seen["reason"].as_str()), (Some(class), Some(reason)), "{fault}");
-        card.gone();
-        terminal.ready();
-    }
-    let card = Card::present(&account, &pcscd, "lunch-07", &[]);
-    terminal.result("R1");
-    card.gone();
-    assert_eq!(account.bookings().len(), 1);
-}
-
 /// Issue 4, point 3: the scanner's self-test shows a wrong layout at once, on the service page.
 #[test]
 fn the_scanners_self_test_is_answered_on_the_service_page() {

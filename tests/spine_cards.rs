@@ -1,7 +1,10 @@
 //! Cards and profiles through real parts: what only the account can check, and profiles that an account gives out.
 #![cfg(feature = "demo")]
+#![allow(clippy::disallowed_methods, reason = "how long a real card takes is real time")]
 
 mod support;
+
+use std::time::Instant;
 
 use serde_json::json;
 use support::stack::{Account, Card, Pcscd, Terminal, eventually};
@@ -19,6 +22,13 @@ fn lane() -> (tempfile::TempDir, Account, Pcscd, Terminal) {
 fn choose(terminal: &mut Terminal, offer: &str) {
     terminal.command(json!({"command": "choose_offer", "offer": offer}));
     terminal.wait("the offer is chosen", |line| line["chosen"] == offer);
+}
+
+/// The record of the next green picture; no other result may come before it.
+fn green(terminal: &mut Terminal) -> String {
+    let seen = terminal.any_result();
+    assert!(matches!(seen["class"].as_str(), Some("R1" | "R2")), "{seen}");
+    seen["record"].as_str().unwrap().to_owned()
 }
 
 /// An NTAG 424: served where the account's word is waited for, or where level 2 is enough; a kept message counts nowhere.
@@ -61,6 +71,66 @@ fn a_chip_that_only_the_account_can_check() {
     account.restart();
     terminal.wait("all sent", |line| line["waiting"]["records"] == 0);
     eventually("booked", || account.bookings().iter().filter(|b| b["outcome"] == "booked").count() == 3);
+}
+
+/// Each way in which a card can be wrong has its picture in its time and books nothing, and the child's own card, laid
+/// there next, is booked as if nothing had been: faults 2 (`short-answer`), 3 (`endless-61`), 9 (`wrong-signature`),
+/// 10 (`replay`, `copied`), 11 (`expired`, `old-certificate`), 14 (`tear-at`), 15 (`mute`), 19 (`two-cards`) and 21 (`random-uid`).
+#[test]
+fn every_fault_of_a_card_has_its_picture_and_the_next_one_works() {
+    let (_dir, account, pcscd, mut terminal) = lane();
+    choose(&mut terminal, "lunch");
+    let refused = [
+        ("tear-at=1", "R5", "card_removed"),
+        ("tear-at=3", "R5", "card_removed"),
+        ("mute", "R5", "card_mute"),
+        ("wrong-status=6f00", "R5", "card_garbled"),
+        ("short-answer", "R5", "card_garbled"),
+        ("endless-61", "R5", "card_garbled"),
+        ("wrong-signature", "R4", "card_forged"),
+        ("replay", "R4", "card_forged"),
+        ("copied", "R5", "authentication_refused"),
+        ("expired", "R4", "card_expired"),
+        ("old-certificate", "R4", "card_expired"),
+        ("unknown-issuer", "R4", "unknown_issuer"),
+        ("random-uid", "R4", "foreign_card"),
+        ("two-cards", "R6", "two_cards"),
+    ];
+    for (child, (fault, class, reason)) in (1..).zip(refused) {
+        let own = format!("lunch-{child:02}");
+        let wrong = Card::present(&account, &pcscd, &own, &["--hold", "30s", "--fault", fault]);
+        terminal.screen("reading");
+        let begun = Instant::now();
+        let seen = terminal.any_result();
+        eprintln!("{fault}: {class} {} ms after the card was met", begun.elapsed().as_millis());
+        assert_eq!((seen["class"].as_str(), seen["reason"].as_str()), (Some(class), Some(reason)), "{fault}");
+        assert!(seen["record"].is_null(), "{fault}: {seen}");
+        wrong.taken();
+        // A picture that stays until the next card is no reason to wait: the next one is that card.
+        let right = Card::present(&account, &pcscd, &own, &[]);
+        terminal.screen("reading");
+        let record = green(&mut terminal);
+        right.gone();
+        eventually("booked", || account.bookings().iter().any(|b| b["record"] == record && b["outcome"] == "booked"));
+        assert_eq!(account.bookings().len(), child, "{fault} booked something");
+    }
+    terminal.ready();
+}
+
+/// What is strange about a card and yet no reason to refuse it: a malformed ATR (fault 1) and slowness (fault 15).
+#[test]
+fn strange_cards_that_are_right_are_booked() {
+    let (_dir, account, pcscd, mut terminal) = lane();
+    choose(&mut terminal, "lunch");
+    for (card, fault) in [("lunch-01", "garbage-atr"), ("lunch-02", "slow=500")] {
+        let card = Card::present(&account, &pcscd, card, &["--hold", "4s", "--fault", fault]);
+        terminal.screen("reading");
+        let record = green(&mut terminal);
+        card.gone();
+        eventually(fault, || account.bookings().iter().any(|b| b["record"] == record && b["outcome"] == "booked"));
+    }
+    assert_eq!(account.bookings().len(), 2);
+    terminal.ready();
 }
 
 /// Fault 25: a profile in an account's signed document counts from the next `hello` on and is named in the records; taken

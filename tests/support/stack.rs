@@ -388,6 +388,9 @@ impl Card {
     pub fn gone(mut self) {
         let _ = self.0.wait();
     }
+
+    /// Takes it away.
+    pub fn taken(self) {}
 }
 
 impl Drop for Card {
