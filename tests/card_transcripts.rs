@@ -1,6 +1,6 @@
 //! The transcripts as cards in a reader, in memory and in the reader of a private `pcscd` with the real `vpcd` driver: what
-//! a card says passes both unchanged, short, endless, bombs and all, and comes to the same. Faults 1 to 6, 8, 10, 11, 13, 14,
-//! 20 and 21 as far as a card can play them; what another program or the reader does is played elsewhere.
+//! a card says passes both unchanged, short, endless, forged, bombs and all, and comes to the same. Faults 1 to 11, 13, 14, 20
+//! and 21 as far as a card can play them; what another program or the reader does is played elsewhere.
 #![cfg(feature = "sim")]
 #![allow(clippy::disallowed_methods, reason = "waits for a real service are bounded by real time")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
@@ -12,9 +12,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{bik1::Example, played::Played, practice::Counting, scene::Scene, transcript::Transcript};
+use support::{
+    bik1::{Example, booking, credential_file},
+    forgery::{Bench, NOW, second},
+    played::{Issued, Played},
+    practice::Counting,
+    scene::Scene,
+    transcript::Transcript,
+};
 use teilhabe_terminal::{
-    card::CardError,
+    card::{self, CardError, bik1},
+    domain::reading::Evidence,
     ports::{CardReader, CardReaderFactory, Disposition, ReaderEvent, SlotName},
     sim::{ATR_ISO_DEP, Fault, VirtualCard, VirtualReaders},
 };
@@ -102,6 +110,13 @@ mod real {
     }
 
     #[test]
+    fn forgeries_hold_in_the_real_service() {
+        with_private_pcscd("real::forgeries_hold_in_the_real_service", |service| {
+            no_forgery_is_believed(&mut Real { service, card: None });
+        });
+    }
+
+    #[test]
     fn tears_hold_in_the_real_service() {
         with_private_pcscd("real::tears_hold_in_the_real_service", |service| {
             torn_at_every_command_of_every_method(&mut Real { service, card: None });
@@ -118,6 +133,11 @@ fn in_memory() -> VirtualReaders {
 #[test]
 fn transcripts_hold_in_memory() {
     every_transcript_comes_to_what_it_says(&mut in_memory());
+}
+
+#[test]
+fn forgeries_hold_in_memory() {
+    no_forgery_is_believed(&mut in_memory());
 }
 
 #[test]
@@ -145,6 +165,43 @@ fn every_transcript_comes_to_what_it_says(seat: &mut dyn Seat) {
         count += 1;
     }
     assert!(count > 80, "{count} transcripts were played");
+    seat.remove();
+}
+
+/// Faults 7, 8 and 9: what the verification refuses as bytes (`tests/card_verification.rs`) comes from a card in the reader, and
+/// is refused with the same code.
+fn no_forgery_is_believed(seat: &mut dyn Seat) {
+    let bench = Bench::new();
+    let (trust, now) = (bench.example.trust(), second(NOW));
+    let credential = bench.credential(&bench.claims().encode());
+    let answer = bench.card.answer(1, &booking().challenge());
+    let issued = Issued::default();
+    let mut reader = seat.readers().open().unwrap();
+    seat.insert(VirtualCard::running(Box::new(issued.clone()), &ATR_ISO_DEP, Arc::new(Counting::default())));
+    presented(&mut *reader);
+    let mut come_to = |credential: &[u8], answer: &[u8]| {
+        issued.put(credential_file(credential), answer.to_vec());
+        let mut channel = reader.connect(&slot()).unwrap();
+        let outcome = bik1::identify(&mut *channel, 256, &trust, now)
+            .and_then(|reading| card::authenticate(&mut *channel, &reading.session, &booking()));
+        channel.end(Disposition::Unpower);
+        match outcome {
+            Ok(Evidence::Bik1(_)) => "ok",
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => error.code(),
+        }
+    };
+    let credentials = [bench.headers(), bench.forms(), bench.cbor(), bench.claim_sets()].concat();
+    let mut count = 0;
+    for (expected, forged) in credentials {
+        assert_eq!(come_to(&forged, &answer), expected, "{forged:02X?}");
+        count += 1;
+    }
+    for (expected, forged) in bench.answers() {
+        assert_eq!(come_to(&credential, &forged), expected, "{forged:02X?}");
+        count += 1;
+    }
+    assert!(count > 110, "{count} forgeries were played");
     seat.remove();
 }
 

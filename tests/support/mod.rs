@@ -9,6 +9,7 @@ pub mod deck;
 #[cfg(feature = "sim")]
 pub mod desk;
 pub mod dice;
+pub mod forgery;
 pub mod issuer;
 pub mod journal;
 #[cfg(feature = "demo")]
