@@ -1,4 +1,4 @@
-//! Faults 14 to 20, 22 and 43 as the reader's thread meets them (docs/faults.md): one list of stories, told with readers
+//! Faults 12, 14 to 20, 22 and 43 as the reader's thread meets them (docs/faults.md): one list of stories, told with readers
 //! in memory and with the real `pcscd`. Each story names its number.
 #![cfg(feature = "sim")]
 #![allow(clippy::disallowed_methods, reason = "how soon a real service is back is real time")]
@@ -15,9 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use support::{
-    desk::{Listening, run},
-    practice::booking,
+    desk::{Listening, QUIET, run},
+    practice::{NOW, booking},
     stand::{InMemory, OTHER_SLOT, SLOT, Stand},
 };
 use teilhabe_terminal::{
@@ -63,6 +64,7 @@ macro_rules! stories {
 
 /// What a card does.
 const CARDS: &[(&str, Story)] = stories![
+    fault_12_a_wall_clock_that_jumps_makes_no_card_valid_again,
     fault_14_a_card_removed_at_any_command_leaves_nothing,
     fault_14_a_card_removed_before_it_is_asked_to_sign_signs_nothing,
     fault_19_a_card_that_turns_into_another_is_not_believed,
@@ -77,6 +79,7 @@ const READERS: &[(&str, Story)] = stories![
     fault_15_a_mute_card_is_given_up_and_the_next_one_read,
     fault_16_another_model_in_its_place_is_met_anew,
     fault_16_no_reader_at_all_and_back_again,
+    fault_16_the_same_model_at_another_port_is_another_slot,
     fault_17_the_service_is_absent_killed_and_found_again,
     fault_18_a_card_held_for_itself_by_another_program_is_named,
     fault_18_an_endless_transaction_is_given_up_and_its_end_noticed,
@@ -189,6 +192,51 @@ mod real {
     }
 }
 
+/// Fault 12: the tablet wakes up in 1970, is set back by an hour, or is sent to 2099. Behind the newest trusted instant that
+/// one counts: a card stays what it was, and one that is over does not come to life. What is waited for is no wall time.
+async fn fault_12_a_wall_clock_that_jumps_makes_no_card_valid_again(scene: &mut Scene<'_>) {
+    scene.desk.floor_s.store(NOW.unsigned_abs(), Ordering::Relaxed);
+    let walls = [0, NOW - 3_600, NOW].map(|unix| Timestamp::from_second(unix).unwrap());
+    for wall in walls {
+        scene.desk.clock.set_wall(wall);
+        scene.lay(SLOT, "chip", None);
+        let tap = scene.desk.identified().await;
+        assert!(matches!(scene.desk.signs(tap).await, Evidence::Bik1(_)), "{wall}");
+        scene.take().await;
+        scene.lay(SLOT, "other", Some(Fault::Expired));
+        assert_eq!(scene.desk.failed().await, ReadFailure::Expired, "{wall}");
+        scene.take().await;
+        // Long enough for the same card to be another tap.
+        scene.desk.clock.advance(Duration::from_secs(2));
+    }
+    scene.desk.clock.set_wall("2099-01-01T00:00:00Z".parse().unwrap());
+    scene.lay(SLOT, "chip", None);
+    assert_eq!(scene.desk.failed().await, ReadFailure::Expired);
+    scene.take().await;
+    scene.desk.clock.set_wall(walls[2]);
+    // A call runs while the clock is set by years, forward and back: it is given up by the time that passed.
+    let (arrived, mut arrival) = tokio::sync::mpsc::unbounded_channel();
+    let mute = scene.desk.practice.card("chip", Some(Fault::Mute)).witnessed(move |_| {
+        let _ = arrived.send(());
+    });
+    scene.stand.insert(SLOT, mute);
+    scene.desk.presented().await;
+    arrival.recv().await.unwrap();
+    for wall in ["2099-01-01T00:00:00Z".parse().unwrap(), walls[0], walls[2]] {
+        scene.desk.clock.set_wall(wall);
+        scene.desk.silence().await;
+    }
+    scene.stand.remove(SLOT);
+    loop {
+        match scene.desk.hear().await {
+            Input::CardFailed { failure: ReadFailure::Removed | ReadFailure::Mute | ReadFailure::Garbled, .. } => {}
+            Input::CardRemoved { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    scene.next_is_clean().await;
+}
+
 /// Fault 14. SELECT, two READs and, once it is asked to sign, INTERNAL AUTHENTICATE: the card leaves at each of them.
 async fn fault_14_a_card_removed_at_any_command_leaves_nothing(scene: &mut Scene<'_>) {
     for command in 0..3 {
@@ -259,7 +307,7 @@ async fn fault_16_another_model_in_its_place_is_met_anew(scene: &mut Scene<'_>) 
         ("ACS ACR122U PICC Interface", "ACS ACR122U"),
         ("Virtual PCD", "Virtual PCD (vpcd)"),
     ] {
-        scene.stand.swap(name);
+        scene.stand.swap(&[name]);
         let back = Instant::now();
         loop {
             match scene.desk.hear().await {
@@ -278,12 +326,40 @@ async fn fault_16_another_model_in_its_place_is_met_anew(scene: &mut Scene<'_>) 
 /// Fault 16: unplugged for good, and plugged in again.
 async fn fault_16_no_reader_at_all_and_back_again(scene: &mut Scene<'_>) {
     for _ in 0..2 {
-        scene.stand.swap("");
+        scene.stand.swap(&[]);
         while scene.desk.state().await != ReaderState::Missing {}
-        scene.stand.swap("Virtual PCD");
+        scene.stand.swap(&["Virtual PCD"]);
         scene.desk.ready().await;
     }
     scene.next_is_clean().await;
+}
+
+/// Fault 16: the same model, which the service gives another number this time, beside a model that cannot be used. Its slot
+/// is another one, known by the same profile: the card in the old one has left, and one in the new one is read.
+async fn fault_16_the_same_model_at_another_port_is_another_slot(scene: &mut Scene<'_>) {
+    const MOVED: &str = "Virtual PCD 01 00";
+    let moves: [(&[&str], &str); 2] =
+        [(&["SCM Micro SCL3711 Contactless Reader & NFC", "Virtual PCD"], MOVED), (&["Virtual PCD"], SLOT)];
+    let mut before = SLOT;
+    for (names, slot) in moves {
+        scene.lay(before, "chip", None);
+        let tap = scene.desk.identified().await;
+        scene.desk.desk.end(tap);
+        scene.stand.swap(names);
+        let begin = Instant::now();
+        let said = scene.desk.all().await;
+        // It fell silent that long ago; the list has followed by then.
+        let took = begin.elapsed().saturating_sub(QUIET);
+        assert!(took <= Duration::from_secs(2), "{slot}: {took:?}");
+        assert!(said.contains(&Input::CardRemoved { tap }), "{slot}: {said:?}");
+        scene.lay(slot, "other", None);
+        let tap = scene.desk.identified().await;
+        assert!(matches!(scene.desk.signs(tap).await, Evidence::Bik1(_)), "{slot}");
+        scene.stand.remove(slot);
+        scene.desk.left().await;
+        scene.desk.clock.advance(Duration::from_secs(2));
+        before = slot;
+    }
 }
 
 /// Fault 17: killed while idle and while a card is being read; absent at the start of a thread; back within five

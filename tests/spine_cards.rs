@@ -7,7 +7,7 @@ mod support;
 use std::time::Instant;
 
 use serde_json::json;
-use support::stack::{Account, Card, Pcscd, Terminal, eventually};
+use support::stack::{Account, Card, Pcscd, Terminal, code, eventually};
 
 /// Everything up and enrolled at a lane.
 fn lane() -> (tempfile::TempDir, Account, Pcscd, Terminal) {
@@ -131,6 +131,39 @@ fn strange_cards_that_are_right_are_booked() {
     }
     assert_eq!(account.bookings().len(), 2);
     terminal.ready();
+}
+
+/// Fault 24: an app code counts once, also after a restart, and at one terminal only; what is stale is refused. No card and no
+/// reader is in it, so this is as real as it gets.
+#[test]
+fn a_code_of_the_app_counts_once() {
+    let (dir, account, pcscd, mut terminal) = lane();
+    let scan = |terminal: &mut Terminal, code: &str| {
+        terminal.command(json!({"command": "scan", "code": code}));
+        terminal.screen("reading");
+        let seen = terminal.any_result();
+        (seen["class"].as_str().unwrap().to_owned(), seen["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let refused = |reason: &str| ("R4".to_owned(), reason.to_owned());
+    choose(&mut terminal, "lunch-again");
+    assert_eq!(scan(&mut terminal, &code(&account, "child-22", &["--expired"])), refused("code_expired"));
+    let shown = code(&account, "child-21", &[]);
+    assert!(matches!(scan(&mut terminal, &shown).0.as_str(), "R1" | "R2"));
+    assert_eq!(scan(&mut terminal, &shown.to_lowercase()), refused("code_replayed"));
+    terminal.restart();
+    terminal.ready();
+    choose(&mut terminal, "lunch-again");
+    assert_eq!(scan(&mut terminal, &shown), refused("code_replayed"));
+    eventually("booked", || account.bookings().iter().filter(|b| b["outcome"] == "booked").count() == 1);
+    // Forwarded to another terminal within its minute, the account sees it.
+    let mut other = Terminal::start(&dir.path().join("other"), &pcscd);
+    other.enrol(&account.activation("lane", 1));
+    choose(&mut other, "lunch-again");
+    assert!(matches!(scan(&mut other, &shown).0.as_str(), "R1" | "R2"));
+    eventually("refused by the account", || {
+        account.bookings().iter().any(|b| b["outcome"] == "rejected" && b["reason"] == "code_replayed")
+    });
+    assert_eq!(account.bookings().iter().filter(|b| b["outcome"] == "booked").count(), 1);
 }
 
 /// Fault 25: a profile in an account's signed document counts from the next `hello` on and is named in the records; taken

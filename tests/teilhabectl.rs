@@ -136,7 +136,7 @@ fn probed(service: &mut PrivatePcscd, mut card: VirtualCard, file: &Path) -> Str
     playing.join().unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // The service notices an empty slot up to 400 ms later; a new one has never seen the card.
-    service.swap("Virtual PCD");
+    service.swap(&["Virtual PCD"]);
     fs::read_to_string(file).unwrap()
 }
 
@@ -244,7 +244,7 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
         (POLICY, "<policyconfig/>"),
     ]);
     // Debian 12's libccid is too old for this model, which says itself what it would need instead.
-    service.swap("ACS ACR122U PICC Interface");
+    service.swap(&["ACS ACR122U PICC Interface"]);
     let findings = doctor(Some(&service), &troubled);
     let (good, _, advice) = says(&findings, "driver");
     assert!(!good && advice.contains("libccid 1.6.2"), "{advice}");
@@ -263,10 +263,10 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
     let findings = doctor(Some(&service), &ruled);
     assert!(says(&findings, "polkit").0 && says(&findings, "driver").0, "1.10 is newer than 1.6.2");
 
-    service.swap("SCM Micro SCL3711 Contactless Reader & NFC");
+    service.swap(&["SCM Micro SCL3711 Contactless Reader & NFC"]);
     let (good, _, advice) = says(&doctor(Some(&service), &sound), "reader");
     assert!(!good && advice.contains("cannot be used"), "{advice}");
-    service.swap("");
+    service.swap(&[]);
     let (good, found, advice) = says(&doctor(Some(&service), &sound), "reader");
     assert!(!good && found == "none is plugged in" && advice.contains("plug the reader in"));
     let (good, _, advice) = says(&doctor(None, &machine(&[])), "reader");

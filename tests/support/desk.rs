@@ -37,6 +37,8 @@ pub struct Listening {
     pub practice: Practice,
     pub clock: Arc<ManualClock>,
     pub desk: ReaderDesk,
+    /// The newest trusted instant, unix seconds.
+    pub floor_s: Arc<AtomicU64>,
     heard: mpsc::UnboundedReceiver<Input>,
 }
 
@@ -45,17 +47,18 @@ impl Listening {
         let practice = Practice::new();
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(NOW).unwrap()));
         let (posts, heard) = mpsc::unbounded_channel();
+        let floor_s = Arc::new(AtomicU64::new(0));
         let desk = ReaderDesk::start(ReaderParts {
             factory,
             profiles: ProfileCatalog::shipped(),
             trust: Arc::new(RwLock::new(Arc::new(practice.trust.clone()))),
             clock: Arc::clone(&clock) as Arc<_>,
             entropy: Arc::new(Counting::default()),
-            floor_s: Arc::new(AtomicU64::new(0)),
+            floor_s: Arc::clone(&floor_s),
             practice: Arc::default(),
             posts,
         });
-        Self { practice, clock, desk, heard }
+        Self { practice, clock, desk, floor_s, heard }
     }
 
     pub async fn hear(&mut self) -> Input {
@@ -123,6 +126,15 @@ impl Listening {
             Input::CardRemoved { .. } => {}
             other => panic!("{other:?}"),
         }
+    }
+
+    /// All that is said until nothing more is.
+    pub async fn all(&mut self) -> Vec<Input> {
+        let mut said = Vec::new();
+        while let Ok(Some(input)) = timeout(QUIET, self.heard.recv()).await {
+            said.push(input);
+        }
+        said
     }
 
     pub async fn silence(&mut self) {

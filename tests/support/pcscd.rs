@@ -46,7 +46,7 @@ impl PrivatePcscd {
         service
     }
 
-    /// Where its first slot takes a virtual card; the second is one further.
+    /// Where its first slot takes a virtual card; each other slot is one further.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -68,10 +68,10 @@ impl PrivatePcscd {
         self.expect("ready");
     }
 
-    /// Kills it and starts it with readers of this name in the place of the ones before; with no reader at all if the
-    /// name is empty.
-    pub fn swap(&mut self, name: &str) {
-        self.order(&format!("swap {name}"));
+    /// Kills it and starts it with readers of these names in the place of the ones before, numbered in this order; with no
+    /// reader at all if there is none.
+    pub fn swap(&mut self, names: &[&str]) {
+        self.order(&format!("swap {}", names.join(";")));
         self.expect("ready");
     }
 

@@ -179,6 +179,18 @@ impl Account {
     }
 }
 
+/// A code of the demonstration, as its text.
+pub fn code(account: &Account, child: &str, more: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_teilhabe-karte"))
+        .args(["code", "--child", child, "--demo"])
+        .arg(account.demo_file())
+        .args(more)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "code of {child}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
 /// A private pcscd with virtual readers.
 pub struct Pcscd {
     process: Process,

@@ -27,9 +27,9 @@ pub trait Stand {
     fn remover(&mut self, slot: &str) -> Box<dyn FnOnce() + Send>;
     fn stop_service(&mut self);
     fn start_service(&mut self);
-    /// Readers of this name stand in the place of the ones before, with two slots, ` 00 00` and ` 00 01`; none at all if
-    /// it is empty.
-    fn swap(&mut self, name: &str);
+    /// Readers of these names stand in the place of the ones before. The n-th of them, counted from 0, has two slots that
+    /// end in ` 0n 00` and ` 0n 01`, as the service numbers readers by the order in which it meets them.
+    fn swap(&mut self, names: &[&str]);
     /// Another program takes hold of the card in this slot until it is dropped.
     fn hold(&mut self, slot: &str, how: Hold) -> Box<dyn Held>;
 }
@@ -85,13 +85,13 @@ impl Stand for InMemory {
         self.0.start_service();
     }
 
-    fn swap(&mut self, name: &str) {
+    fn swap(&mut self, names: &[&str]) {
         for before in self.0.slots() {
             self.0.unplug(&before);
         }
-        if !name.is_empty() {
-            self.0.plug(&format!("{name} 00 00"), None);
-            self.0.plug(&format!("{name} 00 01"), None);
+        for (number, name) in names.iter().enumerate() {
+            self.0.plug(&format!("{name} {number:02} 00"), None);
+            self.0.plug(&format!("{name} {number:02} 01"), None);
         }
     }
 
@@ -125,6 +125,13 @@ mod real {
 
     /// Longest wait for another program to have done what it is told.
     const BOUND: Duration = Duration::from_secs(10);
+
+    /// How many slots of the service come before this one, by the two numbers at the end of its name.
+    fn place(slot: &str) -> u16 {
+        let (name, of_reader) = slot.rsplit_once(' ').unwrap();
+        let (_, reader) = name.rsplit_once(' ').unwrap();
+        2 * reader.parse::<u16>().unwrap() + of_reader.parse::<u16>().unwrap()
+    }
 
     type Playing = (Ejector, JoinHandle<std::io::Result<Departure>>);
 
@@ -201,8 +208,7 @@ mod real {
         }
 
         fn insert(&mut self, slot: &str, mut card: VirtualCard) {
-            let port = self.service.port() + u16::from(slot.ends_with("01"));
-            let playing = VpcdSlot::connect(("127.0.0.1", port)).unwrap();
+            let playing = VpcdSlot::connect(("127.0.0.1", self.service.port() + place(slot))).unwrap();
             let ejector = playing.ejector();
             let playing = Builder::new().spawn(move || playing.present(&mut card, None)).unwrap();
             self.cards.insert(slot.to_owned(), (ejector, playing));
@@ -231,9 +237,9 @@ mod real {
             self.service.restart();
         }
 
-        fn swap(&mut self, name: &str) {
+        fn swap(&mut self, names: &[&str]) {
             self.cards.clear();
-            self.service.swap(name);
+            self.service.swap(names);
         }
 
         fn hold(&mut self, slot: &str, how: Hold) -> Box<dyn Held> {
