@@ -12,7 +12,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use support::stack::{Account, Terminal, eventually};
+use support::{
+    line::{Line, Shape},
+    stack::{Account, Terminal, eventually},
+};
 use teilhabe_terminal::{
     app::config::Config,
     domain::{ids::CardNumber, number::check_digits},
@@ -261,6 +264,77 @@ fn activations_leave_nothing_behind_and_cost_nothing_that_waits() {
     let mut terminal = Terminal::without_reader(&data);
     terminal.screen("notice");
     eventually("two terminals", || account.admin(&["terminals", "list"]).as_array().unwrap().len() == 2);
+}
+
+fn confirm(terminal: &mut Terminal, code: &str) {
+    terminal.command(json!({"command": "activate", "code": code, "admin_pin": "246810"}));
+    terminal.wait("host and municipality", |line| line["activation"]["municipality"].is_string());
+    terminal.command(json!({"command": "confirm"}));
+}
+
+/// Fault 40: a code of an account with which all is well gives no other identity as long as a record waits for it, nor does
+/// one of another account that goes by the same name. Nothing is spent, nothing lost, and it works once all is sent.
+#[test]
+fn a_healthy_terminal_is_activated_anew_only_when_nothing_waits() {
+    let Place { _dir, mut account, data } = place();
+    let mut terminal = enrolled(&account, &data);
+    all_sent(&mut terminal);
+    // The office can be reached where its new code leads, and not where the terminal knows it.
+    let (was, is) = account.move_away();
+    serve(&mut terminal, &account, "number-01");
+    let code = account.activation("lane", 1);
+    let reachable = code.replacen(&was, &is, 1);
+    terminal.command(json!({"command": "activate", "code": reachable, "admin_pin": "246810"}));
+    terminal.wait("refused", |line| line["screen"] == "activation" && line["reason"] == "records_wait");
+    terminal.command(json!({"command": "cancel"}));
+    terminal.screen("ready");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let namesake = Account::start(elsewhere.path());
+    confirm(&mut terminal, &namesake.activation("lane", 0));
+    terminal.wait("refused", |line| line["screen"] == "activation" && line["reason"] == "records_wait");
+    terminal.command(json!({"command": "cancel"}));
+    terminal.screen("ready");
+
+    let _line = Line::between(&was, &is, Shape::default(), |_, _| {});
+    terminal.command(json!({"command": "send_now"}));
+    all_sent(&mut terminal);
+    terminal.activate(&code);
+    terminal.command(json!({"command": "choose_offer", "offer": "lunch"}));
+    serve(&mut terminal, &account, "number-02");
+    all_sent(&mut terminal);
+    assert_eq!(account.bookings().len(), 2);
+    assert_eq!(account.admin(&["terminals", "list"]).as_array().unwrap().len(), 2, "the code was spent once");
+    assert_eq!(terminal.stop(), 0);
+    assert_eq!(device_keys(&data).len(), 1, "the keys of identities that ended or never began are gone");
+}
+
+/// The account has let the terminal in, and its answer never arrived: whoever types the same code again, after a power cut
+/// too, becomes the same terminal.
+#[test]
+fn an_enrolment_whose_answer_was_lost_is_finished_by_the_same_code() {
+    let Place { _dir, mut account, data } = place();
+    let code = account.activation("lane", 0);
+    let (was, is) = account.move_away();
+    let line = Line::between(&was, &is, Shape::default(), |_, _| {});
+    let mut terminal = Terminal::without_reader(&data);
+    terminal.screen("activation");
+    terminal.command(json!({"command": "activate", "code": code, "admin_pin": "246810"}));
+    terminal.wait("host and municipality", |line| line["activation"]["municipality"].is_string());
+    line.hold(true);
+    terminal.command(json!({"command": "confirm"}));
+    let terminals = || account.admin(&["terminals", "list"]).as_array().unwrap().len();
+    eventually("the account knows it", || terminals() == 1);
+    terminal.kill();
+    line.hold(false);
+    terminal.restart();
+    terminal.screen("activation");
+    terminal.activate(&code);
+    terminal.command(json!({"command": "choose_offer", "offer": "lunch"}));
+    serve(&mut terminal, &account, "number-01");
+    all_sent(&mut terminal);
+    assert_eq!(terminal.stop(), 0);
+    assert_eq!((terminals(), device_keys(&data).len()), (1, 1));
 }
 
 /// Two that start for the first time on one directory: one makes the keys, the other touches nothing.

@@ -313,7 +313,10 @@ impl Driver {
                 return;
             }
             match shared.journal.run(move |journal| journal.look_up(record)).await {
-                Ok(Ok(Some(found))) => shared.post(Input::Committed { record, seq: found.seq }),
+                Ok(Ok(Some(found))) => {
+                    shared.post(Input::Committed { record, seq: found.seq });
+                    let _ = shared.publish_outbox().await;
+                }
                 Ok(Ok(None)) => {
                     shared.post(Input::CommitFailed { record, blocked: Some(BlockedBy::JournalDamaged) });
                 }

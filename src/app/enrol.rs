@@ -191,13 +191,16 @@ async fn look(
         link.enrolled.borrow().root == *root && !link.forked.get() && link.standing.get() == TerminalStanding::Active
     });
     if healthy {
-        let waiting = shared.journal.run(|journal| journal.waiting()).await;
-        let waiting = waiting.ok().and_then(Result::ok).ok_or("journal_failed")?;
-        if waiting.records + waiting.quarantined > 0 {
-            return Err("records_wait".to_owned());
-        }
+        nothing_waits(shared).await?;
     }
     Ok(dialogue)
+}
+
+/// Every record has its answer.
+async fn nothing_waits(shared: &Shared) -> Result<(), Failed> {
+    let waiting = shared.journal.run(|journal| journal.waiting()).await;
+    let waiting = waiting.ok().and_then(Result::ok).ok_or("journal_failed")?;
+    if waiting.records + waiting.quarantined > 0 { Err("records_wait".to_owned()) } else { Ok(()) }
 }
 
 /// The key for this code: that of an earlier try, or a fresh one, which is safe before anybody certifies it. Keys of other
@@ -268,6 +271,11 @@ async fn take(
         _ => None,
     });
     acceptable(shared, &enrolled, descriptor.ok_or("not_an_account")?)?;
+    // Another root under the same name is another account: it could not answer for what this one is owed.
+    let known = shared.link(&enrolled.enrolment.account);
+    if known.is_some_and(|link| link.enrolled.borrow().root != enrolled.root) {
+        nothing_waits(shared).await?;
+    }
     if let Some(pin) = admin_pin {
         keep_pin(shared, pin).await?;
     }

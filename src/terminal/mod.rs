@@ -290,7 +290,10 @@ impl Terminal {
             Input::ScannerTested { tap, test } => self.scanner_tested(step, tap, test),
             Input::Scanner { state } => self.scanner.state = Some(state),
             Input::StandingLoaded { tap, standing } => self.standing_loaded(step, tap, &standing),
-            Input::Committed { record, .. } => self.committed(step, record),
+            Input::Committed { record, .. } => {
+                self.books.waiting.one_more();
+                self.committed(step, record);
+            }
             Input::CommitFailed { record, blocked } => self.commit_failed(step, record, blocked),
             Input::Judged { record, outcome } => self.judged(step, record, outcome),
             Input::OutboxChanged { waiting, rows, today, later_refusals } => {

@@ -172,6 +172,15 @@ pub struct Waiting {
     pub oldest_s: Option<u32>,
 }
 
+impl Waiting {
+    /// A record was committed just now. The journal's own count follows; a picture of the booking must not come before it
+    /// and say that nothing waits.
+    pub(super) fn one_more(&mut self) {
+        self.records += 1;
+        self.oldest_s.get_or_insert(0);
+    }
+}
+
 /// The status bar: the same on every page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusBar {

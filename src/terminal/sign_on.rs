@@ -64,11 +64,11 @@ impl Terminal {
             return;
         }
         self.notices.retain(|(of, _), _| of != account);
+        self.waited_for_documents = false;
+        self.prepare_until = None;
         let over = self.blocked.is_some_and(BlockedBy::ends_with_activation) && self.unwanted().is_none();
         if over {
             self.blocked = None;
-            self.waited_for_documents = false;
-            self.prepare_until = None;
         }
     }
 

@@ -236,6 +236,23 @@ fn another_identity_leads_out_of_a_fork() {
     assert_eq!(machine.tell("account"), "arm | ready");
 }
 
+/// Whoever is activated anew while all is well waits for the new identity's list as well: no child is refused because it is
+/// still on its way.
+#[test]
+fn a_new_identity_waits_for_its_list() {
+    let mut machine = lane();
+    for line in ["activate", "offered", "confirm"] {
+        machine.tell(line);
+    }
+    machine.account.enrolment.terminal = TerminalId::new("T-NEW").unwrap();
+    machine.account.card_list = false;
+    assert_eq!(machine.tell("account"), "| notice");
+    machine.tell("accept-notice");
+    assert_eq!(machine.tell("committed"), "send | starting");
+    machine.account.card_list = true;
+    assert_eq!(machine.tell("account"), "arm | ready");
+}
+
 /// One account's new identity does not lift what another one says.
 #[test]
 fn a_fork_with_one_account_is_not_cured_by_another() {

@@ -12,7 +12,7 @@ mod substitute;
 mod support;
 mod tap;
 
-use std::{fmt::Write, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use support::{
     claims,
@@ -29,7 +29,7 @@ use teilhabe_terminal::{
         command::{CommandRefusal, OperatorCommand},
         effect::Effect,
         input::Input,
-        screen::Place,
+        screen::{Place, Waiting},
     },
 };
 

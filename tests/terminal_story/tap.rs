@@ -22,6 +22,23 @@ fn one_tap_is_one_meal_and_green_comes_after_disk() {
     );
 }
 
+/// The first green picture counts its record already.
+#[test]
+fn green_never_says_that_nothing_waits() {
+    let mut machine = lane();
+    for line in ["card 1", "identified 1", "standing entitled", "signed 1"] {
+        machine.tell(line);
+    }
+    machine.put(Input::OutboxChanged {
+        waiting: Waiting::default(),
+        rows: Vec::new(),
+        today: BTreeMap::new(),
+        later_refusals: 0,
+    });
+    assert_eq!(machine.tell("committed"), "send YES | result R1 +undo");
+    assert_eq!(machine.screen().status.waiting, Waiting { records: 1, oldest_s: Some(0) });
+}
+
 #[test]
 fn without_a_receipt_within_a_second_it_will_be_sent() {
     check(
