@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -37,6 +38,9 @@ use tokio::{
 /// Where `serve` left its address, so that the office's codes lead to it.
 const ADDRESS: &str = "address";
 
+/// The protocol as `tests/openapi` makes it from the wire types and compares it with them.
+const OPENAPI: &str = include_str!("../../docs/openapi.json");
+
 #[derive(Parser)]
 #[command(
     name = "teilhabe-konto",
@@ -59,6 +63,8 @@ enum Command {
         #[command(subcommand)]
         verb: Verb,
     },
+    /// Prints the OpenAPI document of the protocol, for whoever builds an account of their own.
+    Openapi,
 }
 
 #[derive(Args)]
@@ -445,6 +451,8 @@ fn main() -> ExitCode {
         Command::Serve(serving) => serve(&serving, false),
         Command::Demo(serving) => serve(&serving, true),
         Command::Admin { verb } => admin(verb),
+        // Long enough that a reader may hang up in between, which is no panic.
+        Command::Openapi => io::stdout().write_all(OPENAPI.as_bytes()).context("the document could not be written"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -168,8 +168,10 @@ pub struct PollRequest {
     pub poll: String,
 }
 
+/// The question for the decision on an enrolment.
 #[derive(Serialize, Deserialize)]
 struct PollForm {
+    /// Which one.
     enrolment_id: String,
     #[serde(with = "form")]
     iat: Timestamp,

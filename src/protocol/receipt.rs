@@ -57,6 +57,7 @@ impl ReceiptError {
     }
 }
 
+/// What became of records, for the terminal that sent them.
 #[derive(Serialize, Deserialize)]
 struct ReceiptForm {
     #[serde(with = "form")]
@@ -65,6 +66,7 @@ struct ReceiptForm {
     aud: Audience,
     #[serde(with = "form")]
     iat: Timestamp,
+    /// One for each record.
     entries: Vec<EntryForm>,
 }
 
@@ -83,6 +85,7 @@ struct EntryForm {
     replayed: bool,
 }
 
+/// The judgement's word.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum OutcomeForm {

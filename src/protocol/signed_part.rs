@@ -179,6 +179,7 @@ struct Flat {
     seq: u64,
     #[serde(with = "form")]
     prev: Digest,
+    /// What the record says; which optional members it has depends on it.
     r#type: String,
     #[serde(with = "form::option", default, skip_serializing_if = "Option::is_none")]
     offer: Option<OfferId>,
@@ -214,6 +215,7 @@ struct Flat {
     reason: Option<ReversalReason>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     totals: Option<Vec<Total>>,
+    /// The notice that was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     notice_version: Option<u32>,
     #[serde(with = "form::option", default, skip_serializing_if = "Option::is_none")]
@@ -231,6 +233,7 @@ enum QuantityForm {
         started: Option<RecordId>,
     },
     Months {
+        /// Ascending.
         #[serde(with = "form::list")]
         months: Vec<Month>,
     },

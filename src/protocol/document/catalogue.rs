@@ -136,6 +136,7 @@ enum SuspectClockForm {
     Refuse,
 }
 
+/// Who bears a late dispute.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum BearerForm {

@@ -63,7 +63,9 @@ pub(super) fn difference(
 /// Change of a card list. `ref_kid` and `booked_through` are the new ones.
 #[derive(Serialize, Deserialize)]
 pub(super) struct CardListChange {
+    /// As in the list itself.
     ref_kid: String,
+    /// As in the list itself.
     booked_through: BTreeMap<String, u64>,
     /// Entries that are new or take the place of the one with the same first reference and child.
     put: Vec<EntryForm>,
@@ -71,6 +73,7 @@ pub(super) struct CardListChange {
     remove: Vec<PlaceForm>,
 }
 
+/// What an entry is known by.
 #[derive(Serialize, Deserialize)]
 struct PlaceForm {
     #[serde(with = "form")]
@@ -112,7 +115,9 @@ impl Changing for CardListForm {
 /// Change of a deny list; both as in the list itself.
 #[derive(Serialize, Deserialize)]
 pub(super) struct DenyListChange {
+    /// Prefixes that come.
     add: String,
+    /// Prefixes that go.
     remove: String,
 }
 

@@ -136,14 +136,18 @@ struct Flat {
     iat: Timestamp,
     #[serde(with = "form")]
     exp: Timestamp,
+    /// Which part this is, from 1.
     part: u16,
+    /// How many there are.
     parts: u16,
+    /// What this part of a whole version says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<Box<RawValue>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base: Option<u64>,
     #[serde(with = "form::option", default, skip_serializing_if = "Option::is_none")]
     result: Option<Digest>,
+    /// What changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     delta: Option<Box<RawValue>>,
 }

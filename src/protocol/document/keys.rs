@@ -82,6 +82,7 @@ const fn grantable(typ: Typ) -> bool {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct KeysForm {
+    /// Signing keys with what they may sign.
     keys: Vec<GrantForm>,
     sealing_key: PublicKey,
     #[serde(with = "form::list")]

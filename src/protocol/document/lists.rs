@@ -197,6 +197,7 @@ impl TrustListForm {
 /// `prefixes` is base64url over the concatenated 8-byte prefixes: half the size of an array of texts.
 #[derive(Serialize, Deserialize)]
 pub(super) struct DenyListForm {
+    /// First 8 bytes of SHA-256(`cti`) each, ascending, in base64url as one.
     pub prefixes: String,
 }
 
@@ -259,6 +260,7 @@ pub(super) struct EntryForm {
     pub child: ChildId,
     #[serde(with = "form")]
     state: CardState,
+    /// Claims per offer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     offers: BTreeMap<String, EntitlementForm>,
 }
