@@ -11,7 +11,7 @@ use teilhabe_terminal::{
     domain::reading::{Level, ReadFailure, Route},
     profile::{
         Action, Ambiguous, Atr, EvidenceStatus, Fault, Interface, Layer, MAX_TEXT_LEN, Method, Profile, ProfileCatalog,
-        ProfileText, Sighting, SlotRole, System, UsbId, Verdict, load,
+        ProfileText, Sighting, SlotRole, System, Topic, UsbId, Verdict, load,
     },
 };
 
@@ -37,7 +37,7 @@ mod the_shipped_set {
     #[test]
     fn is_in_force_as_a_whole() {
         let catalog = ProfileCatalog::shipped();
-        assert!(catalog.errors().is_empty(), "{}", catalog.report());
+        assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod the_shipped_set {
         let name = "SCM Micro SCL3711 Contactless Reader & NFC 00 00";
         let reader = catalog.find_reader(&linux(name)).unwrap();
         assert!(!reader.capability.pcsc && reader.slot_role(name) == SlotRole::Ignore);
-        assert!(reader.messages.in_language("uk").unwrap().unsupported.is_some(), "German is the text to fall back to");
+        assert!(reader.messages.in_language(Topic::Unsupported, "uk").is_some(), "German is the text to fall back to");
     }
 
     /// Every ATR of the background tables, and what the terminal makes of it before it sends the card anything.
@@ -255,7 +255,7 @@ mod the_shipped_set {
         for (name, id) in [("example.reader.toml", "my-reader"), ("example.card.toml", "my-card")] {
             let text = ProfileText::from_file(format!("{id}.toml"), shipped_text(name).into_bytes());
             let catalog = ProfileCatalog::shipped().with_local(&[text]);
-            assert!(catalog.errors().is_empty(), "{name}: {}", catalog.report());
+            assert!(catalog.errors().is_empty(), "{name}: {:?}", catalog.errors());
         }
     }
 
@@ -629,7 +629,7 @@ text = "https://example.org/?n=1&n=2"
         #[test]
         fn two_readers_alike_are_both_refused() {
             let catalog = ProfileCatalog::shipped().with_local(&[named(READER, "one"), named(READER, "two")]);
-            assert_eq!(catalog.errors().len(), 2, "{}", catalog.report());
+            assert_eq!(catalog.errors().len(), 2, "{:?}", catalog.errors());
             assert!(catalog.errors().iter().all(|error| matches!(error.fault, Fault::Ambiguous { .. })));
             assert_eq!(catalog.find_reader(&linux("Probe 00 00")).unwrap().id.as_str(), "generic-ccid");
         }
@@ -643,7 +643,7 @@ text = "https://example.org/?n=1&n=2"
             assert_eq!(catalog.find_reader(&linux("Probe")).unwrap().id.as_str(), "one");
             let base = base.replace("^[A-Z]robe", "^[G-P]ro");
             let catalog = ProfileCatalog::shipped().with_local(&[named(&base, "one"), named(&other, "two")]);
-            assert!(catalog.errors().is_empty(), "{}", catalog.report());
+            assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
             let Err(Ambiguous { ids, .. }) = catalog.find_reader(&linux("Probe")) else {
                 panic!("one of them was taken")
             };
@@ -653,10 +653,10 @@ text = "https://example.org/?n=1&n=2"
         #[test]
         fn two_cards_alike_are_both_refused_and_priority_decides() {
             let catalog = ProfileCatalog::shipped().with_local(&[named(CARD, "one"), named(CARD, "two")]);
-            assert_eq!(catalog.errors().len(), 2, "{}", catalog.report());
+            assert_eq!(catalog.errors().len(), 2, "{:?}", catalog.errors());
             let higher = CARD.replace("[evidence]", "priority = 5\n[evidence]");
             let catalog = ProfileCatalog::shipped().with_local(&[named(CARD, "one"), named(&higher, "two")]);
-            assert!(catalog.errors().is_empty(), "{}", catalog.report());
+            assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
             let Verdict::Probe(cards) = catalog.candidates(&atr("3B80800101"), Interface::Contactless) else {
                 panic!()
             };
@@ -670,7 +670,7 @@ text = "https://example.org/?n=1&n=2"
             let one = one.replace("atr = \"3B80800101\"", "atr = \"3B80800110\"");
             let two = CARD.replace("value = \"3B80800101\"", "value = \"3B80800100\", mask = \"FFFFFFFFF0\"");
             let catalog = ProfileCatalog::shipped().with_local(&[named(&one, "one"), named(&two, "two")]);
-            assert_eq!(catalog.errors().len(), 2, "{}", catalog.report());
+            assert_eq!(catalog.errors().len(), 2, "{:?}", catalog.errors());
         }
 
         #[test]
@@ -693,7 +693,7 @@ text = "https://example.org/?n=1&n=2"
             assert_eq!(catalog.find_reader(&seen).unwrap().id.as_str(), "from-update");
             let local = ProfileText::from_file("from-local.toml", local.into_bytes());
             let catalog = catalog.with_local(&[local]);
-            assert!(catalog.errors().is_empty(), "{}", catalog.report());
+            assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
             assert_eq!(catalog.find_reader(&seen).unwrap().id.as_str(), "from-local");
         }
 
@@ -701,7 +701,7 @@ text = "https://example.org/?n=1&n=2"
         fn the_fallbacks_can_be_replaced_but_not_taken_away() {
             let generic = shipped_text("readers/generic-ccid.toml").replace("max_le = 224", "max_le = 16");
             let catalog = ProfileCatalog::shipped().with_update(&[generic]);
-            assert!(catalog.errors().is_empty(), "{}", catalog.report());
+            assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
             assert_eq!(catalog.find_reader(&linux("x")).unwrap().capability.max_le, 16);
             let reject = shipped_text("cards/fallback-unknown.toml").replace("class = \"unknown\"", "class = \"bank\"");
             let catalog = ProfileCatalog::shipped().with_update(&[reject]);
@@ -717,7 +717,7 @@ mod a_folder {
     fn of_the_shipped_profiles_can_be_checked_as_a_local_one() {
         let texts = profile_folder::read(folder());
         let catalog = ProfileCatalog::shipped().with_local(&texts);
-        assert!(catalog.errors().is_empty(), "{}", catalog.report());
+        assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
         assert_eq!(texts.len(), catalog.readers().count() + catalog.cards().count());
         assert!(catalog.report().to_string().lines().all(|line| line.contains(" local ")));
     }
@@ -726,7 +726,7 @@ mod a_folder {
     fn that_is_not_there_is_a_fault_and_no_more() {
         let texts = profile_folder::read(Path::new("/nonexistent/profiles"));
         let catalog = ProfileCatalog::shipped().with_local(&texts);
-        assert!(matches!(catalog.errors()[0].fault, Fault::Unreadable(_)), "{}", catalog.report());
+        assert!(matches!(catalog.errors()[0].fault, Fault::Unreadable(_)), "{:?}", catalog.errors());
     }
 
     /// Fault 25, as far as it is about files: each bad one is named, and the good one works.

@@ -6,6 +6,7 @@
 mod support;
 
 use std::{
+    collections::BTreeMap,
     ops::{Deref, DerefMut},
     sync::{
         Arc,
@@ -25,7 +26,7 @@ use teilhabe_terminal::{
         CancelWait, CardChannel, CardReader, CardReaderFactory, ChannelError, EscapeWay, ReaderError, ReaderEvent,
         ReaderIdentity, SlotName,
     },
-    profile::Moment,
+    profile::{Moment, ProfileCatalog, ProfileText},
     sim::{Fault, VirtualCard, VirtualReaders},
     terminal::{input::Input, screen::ReaderState},
 };
@@ -210,6 +211,65 @@ fn a_mute_card_right_after_one_that_signed_is_told_of() {
         let failed = Input::CardFailed { tap: second, failure: ReadFailure::Removed };
         assert_eq!(bench.hear().await, failed);
     });
+}
+
+/// What its profile says about the reader's next state of this kind.
+async fn advice(listening: &mut Listening, expected: ReaderState) -> BTreeMap<String, String> {
+    loop {
+        match listening.hear().await {
+            Input::Reader { state, advice, .. } if state == expected => return advice,
+            Input::Reader { .. } | Input::CardPresented { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// What a profile has to say to people reaches the machine with the state it is about, in every language it has.
+#[test]
+fn a_profile_speaks_for_its_reader() {
+    run(async {
+        let readers = VirtualReaders::new();
+        let mut bench = Bench::with(readers.clone(), Arc::new(readers));
+        assert!(advice(&mut bench, ReaderState::Missing).await.is_empty());
+        let unusable = "SCM Micro SCL3711 Contactless Reader & NFC 00 00";
+        bench.readers.plug(unusable, None);
+        let said = advice(&mut bench, ReaderState::Unsupported).await;
+        assert!(said["de"].contains("anderen Kartenleser") && said["en"].contains("another card reader"), "{said:?}");
+        bench.readers.unplug(unusable);
+        bench.readers.plug_model(ACR122U, ReaderIdentity::default(), &[]);
+        assert!(advice(&mut bench, ReaderState::Ready).await.is_empty(), "nothing is wrong");
+        bench.desk.arm(true);
+        bench.readers.insert(ACR122U, bench.practice.card("chip", Some(Fault::Mute)));
+        // The call has begun when nothing more is said.
+        bench.all().await;
+        bench.clock.advance(Duration::from_secs(9));
+        let said = advice(&mut bench, ReaderState::Stuck).await;
+        assert!(said["de"].contains("abziehen") && said["en"].contains("Unplug"), "{said:?}");
+        bench.listening.desk.stop();
+    });
+}
+
+/// A firmware that a profile knows to fail is told of, and used all the same.
+#[test]
+fn a_bad_firmware_is_named() {
+    let profile = include_str!("../firmware-profiles/readers/acr122u.toml").replace(
+        "[messages.de]",
+        "[[known_firmware]]\nbcd = \"0x0214\"\nstatus = \"bad\"\n\n[messages.de]\nfirmware = \"Firmware erneuern.\"",
+    );
+    for (bcd_device, expected) in [(0x0214, Some("Firmware erneuern.")), (0x0215, None)] {
+        run(async {
+            let readers = VirtualReaders::new();
+            let usb = Some((0x072F, 0x2200));
+            readers.plug_model(ACR122U, ReaderIdentity { usb, bcd_device: Some(bcd_device), firmware_text: None }, &[]);
+            let text = ProfileText::from_file("acr122u.toml", profile.clone().into_bytes());
+            let catalog = ProfileCatalog::shipped().with_local(&[text]);
+            assert_eq!(catalog.errors(), []);
+            let mut bench = Bench { listening: Listening::with(Arc::new(readers.clone()), catalog), readers };
+            let said = advice(&mut bench, ReaderState::Ready).await;
+            assert_eq!(said.get("de").map(String::as_str), expected);
+            bench.listening.desk.stop();
+        });
+    }
 }
 
 #[test]

@@ -166,6 +166,57 @@ fn a_code_of_the_app_counts_once() {
     assert_eq!(account.bookings().iter().filter(|b| b["outcome"] == "booked").count(), 1);
 }
 
+/// Fault 25: a workshop's folder with everything in it that a folder can have. Each bad file is out of force and named on the
+/// service page, the good ones count at the real reader, and a folder that is deleted meanwhile changes nothing.
+#[test]
+fn a_folder_full_of_bad_profiles_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = Account::start(dir.path());
+    let pcscd = Pcscd::start();
+    let folder = dir.path().join("profiles");
+    std::fs::create_dir(&folder).unwrap();
+    let shipped = include_str!("../firmware-profiles/readers/virtual-pcd.toml");
+    let own = shipped.replace("title = \"Virtual PCD (vpcd)\"", "title = \"The workshop's reader\"");
+    let bad: [(&str, Vec<u8>, &str); 6] = [
+        ("not-utf8.toml", vec![0xFF, 0xFE, 0x00], "profile_not_utf8"),
+        ("huge.toml", vec![b'#'; 10 << 20], "profile_too_large"),
+        (
+            "key.toml",
+            shipped.replace("vendor =", "wendor =").replace("virtual-pcd", "key").into(),
+            "profile_unknown_key",
+        ),
+        ("twin.toml", shipped.into(), "profile_file_name"),
+        ("no-toml.toml", b"][".to_vec(), "profile_syntax"),
+        ("other.toml", b"schema = 2\n".to_vec(), "profile_schema"),
+    ];
+    for (name, bytes, _) in &bad {
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+    std::fs::write(folder.join("virtual-pcd.toml"), own).unwrap();
+    std::os::unix::fs::symlink(&folder, folder.join("loop")).unwrap();
+    let lines = format!("[reader]\nworkshop_profiles = {:?}\n", folder.display().to_string());
+    let mut terminal = Terminal::configured(&dir.path().join("terminal"), &pcscd, &lines);
+    terminal.enrol(&account.activation("lane", 0));
+    terminal.wait_or_now("the workshop's profile", |line| line["reader"]["name"] == "The workshop's reader");
+    terminal.command(json!({"command": "open", "screen": "service"}));
+    let page = terminal.screen("service");
+    for (name, _, code) in &bad {
+        let named = page["service"].as_array().unwrap().iter().any(|line| {
+            let text = line[1].as_str().unwrap_or_default();
+            line[0] == "profile_disabled" && text.starts_with(name) && text.ends_with(&format!("[{code}]"))
+        });
+        assert!(named, "{name}: {page}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    terminal.command(json!({"command": "cancel"}));
+    terminal.ready();
+    choose(&mut terminal, "lunch");
+    let card = Card::present(&account, &pcscd, "lunch-01", &[]);
+    terminal.screen("reading");
+    green(&mut terminal);
+    card.gone();
+}
+
 /// Fault 25: a profile in an account's signed document counts from the next `hello` on and is named in the records; taken
 /// back, the shipped one counts again.
 #[test]

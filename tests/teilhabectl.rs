@@ -25,7 +25,13 @@ use teilhabe_terminal::{
 };
 
 fn teilhabectl(socket: Option<&str>, arguments: &[&str]) -> Output {
+    teilhabectl_in("en_GB.UTF-8", socket, arguments)
+}
+
+/// In a session of that locale.
+fn teilhabectl_in(locale: &str, socket: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_teilhabectl"));
+    command.env_remove("LC_MESSAGES").env_remove("LANG").env("LC_ALL", locale);
     // Without a service of its own it must not find the machine's.
     command.env("PCSCLITE_CSOCK_NAME", socket.unwrap_or("/nonexistent/pcscd.comm"));
     command.args(arguments).output().unwrap()
@@ -232,10 +238,10 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
     let findings = doctor(Some(&service), &sound);
     assert_eq!(says(&findings, "reader").1, "Virtual PCD 00 00 (Virtual PCD (vpcd), contactless)");
     assert_eq!(says(&findings, "driver"), (true, "libccid 1.5.2".to_owned(), String::new()));
-    assert!(says(&findings, "polkit").0 && says(&findings, "kernel modules").0);
+    assert!(says(&findings, "polkit").0 && says(&findings, "kernel_modules").0);
     let (_, found, advice) = says(&findings, "clock");
     assert!(found.contains("synchronised") && (advice.is_empty() || advice.contains("timedatectl")));
-    assert!(!says(&findings, "data directory").0);
+    assert!(!says(&findings, "data").0);
 
     let troubled = machine(&[
         (CCID, &plist("1.5.2")),
@@ -248,12 +254,12 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
     let findings = doctor(Some(&service), &troubled);
     let (good, _, advice) = says(&findings, "driver");
     assert!(!good && advice.contains("libccid 1.6.2"), "{advice}");
-    let (good, found, advice) = says(&findings, "kernel modules");
+    let (good, found, advice) = says(&findings, "kernel_modules");
     assert!(!good && advice.contains("blacklist pn533_usb"), "{advice}");
     assert_eq!(found, "nfc, pn533, pn533_usb");
     let (good, _, advice) = says(&findings, "polkit");
     assert!(!good && advice.contains("access_pcsc"), "{advice}");
-    let (good, found, _) = says(&findings, "light and sound");
+    let (good, found, _) = says(&findings, "signals");
     assert!(good && found.contains("while a card lies there"), "{found}");
     let ruled = machine(&[
         (CCID, &plist("1.10.0")),
@@ -265,10 +271,89 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
 
     service.swap(&["SCM Micro SCL3711 Contactless Reader & NFC"]);
     let (good, _, advice) = says(&doctor(Some(&service), &sound), "reader");
-    assert!(!good && advice.contains("cannot be used"), "{advice}");
+    assert!(!good && advice.contains("connect another card reader"), "the profile speaks: {advice}");
     service.swap(&[]);
     let (good, found, advice) = says(&doctor(Some(&service), &sound), "reader");
     assert!(!good && found == "none is plugged in" && advice.contains("plug the reader in"));
     let (good, _, advice) = says(&doctor(None, &machine(&[])), "reader");
     assert!(!good && advice.contains("pcscd"), "{advice}");
+}
+
+/// Issue 4, point 5: the advice is in the installation's language, else in the session's, and the codes are the same in
+/// both; `profiles check` speaks it too.
+#[test]
+fn advice_is_in_the_language_of_the_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("terminal.toml");
+    let troubled = machine(&[("proc/modules", "nfc 1 0 - Live 0x0\n")]);
+    let root = troubled.path().to_str().unwrap();
+    let asked = |locale: &str, language: Option<&str>| {
+        let mut arguments = vec!["--json".to_owned()];
+        if let Some(language) = language {
+            fs::write(&config, format!("data = \"/nonexistent\"\nlanguage = \"{language}\"\n")).unwrap();
+            arguments.extend(["--config".to_owned(), config.display().to_string()]);
+        }
+        arguments.extend(["doctor", "--root", root].map(str::to_owned));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        lines(&teilhabectl_in(locale, None, &arguments))
+    };
+    let cases = [
+        ("en_GB.UTF-8", Some("de"), "das Gerät neu starten"),
+        ("de_DE.UTF-8", Some("en"), "start the machine anew"),
+        ("de_AT.UTF-8", None, "das Gerät neu starten"),
+        ("en_US.UTF-8", None, "start the machine anew"),
+        ("C.UTF-8", None, "das Gerät neu starten"),
+    ];
+    for (locale, language, expected) in cases {
+        let findings = asked(locale, language);
+        let (good, found, advice) = says(&findings, "kernel_modules");
+        assert!(!good && found == "nfc" && advice.contains(expected), "{locale} {language:?}: {advice}");
+        let codes: Vec<&str> = findings.iter().filter_map(|finding| finding["code"].as_str()).collect();
+        assert!(codes.contains(&"modules_do") && codes.contains(&"service_missing_do"), "{codes:?}");
+    }
+    let bad = folder.path().join("profiles");
+    fs::create_dir(&bad).unwrap();
+    fs::write(bad.join("acme.toml"), "schema = 2\n").unwrap();
+    let told = teilhabectl_in("de_DE.UTF-8", None, &["profiles", "check", bad.to_str().unwrap()]);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("außer Kraft: acme.toml:1: schema: `schema` muss 1 sein [profile_schema]"), "{told}");
+    let nobody = teilhabectl_in("de_DE.UTF-8", None, &["probe", "--wait", "1"]);
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("kein Leser ist ansprechbar"));
+}
+
+/// A reader of a known model that is plugged in and that the smart-card service does not list: its profile says why.
+#[test]
+fn doctor_knows_readers_the_service_does_not() {
+    let device = |id: &str, vendor: &str, product: &str, bcd: &str| {
+        let file = |name: &str| format!("sys/bus/usb/devices/{id}/{name}");
+        [
+            (file("idVendor"), vendor.to_owned()),
+            (file("idProduct"), product.to_owned()),
+            (file("bcdDevice"), bcd.to_owned()),
+        ]
+    };
+    let files: Vec<(String, String)> = [
+        device("1-1", "072f\n", "2200\n", "0203\n"),
+        device("1-2", "04e6\n", "5591\n", "0100\n"),
+        device("1-3", "1d6b\n", "0002\n", "0510\n"),
+    ]
+    .concat();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let root = machine(&files);
+    for (locale, expected) in [
+        ("de_DE.UTF-8", ["Bitte den Leser tauschen", "eignet sich nicht für Kartenzahlung"]),
+        ("en_GB.UTF-8", ["Please replace the reader", "is not suitable for this terminal"]),
+    ] {
+        let arguments = ["--json", "--data", "/nonexistent", "doctor", "--root", root.path().to_str().unwrap()];
+        let findings = lines(&teilhabectl_in(locale, None, &arguments));
+        let advice: Vec<&str> = findings
+            .iter()
+            .filter(|finding| finding["what"] == "reader" && finding["code"] == "profile_says")
+            .map(|finding| finding["advice"].as_str().unwrap())
+            .collect();
+        assert_eq!(advice.len(), 2, "{findings:?}");
+        for part in expected {
+            assert!(advice.iter().any(|text| text.contains(part)), "{advice:?}");
+        }
+    }
 }

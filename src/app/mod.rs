@@ -212,7 +212,7 @@ async fn run(
         posts: results.clone(),
     });
     let shared = Rc::new(Shared {
-        profiles: Rc::new(Profiles::new(reader.shelf(), local_profiles)),
+        profiles: Rc::new(Profiles::new(reader.shelf(), local_profiles, results.clone())),
         results,
         journal,
         clock,

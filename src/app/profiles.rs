@@ -4,12 +4,14 @@
 use std::{cell::RefCell, rc::Rc};
 
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use super::{link::Link, reader_thread::ProfileShelf};
 use crate::{
     domain::documents::Environment,
-    profile::{ProfileCatalog, ProfileText},
+    profile::{ProfileCatalog, ProfileError, ProfileText},
+    terminal::input::Input,
 };
 
 /// What the profiles in force were made of.
@@ -24,16 +26,17 @@ struct Basis {
 /// Puts the profiles in force onto the reader's shelf whenever what they are made of changes.
 pub struct Profiles {
     shelf: ProfileShelf,
+    posts: mpsc::UnboundedSender<Input>,
     /// The workshop's files; empty outside of one.
     local: Vec<ProfileText>,
     basis: RefCell<Basis>,
 }
 
 impl Profiles {
-    /// `shelf` holds the shipped profiles already.
+    /// `shelf` holds the shipped profiles already; `posts` leads to the machine.
     #[must_use]
-    pub fn new(shelf: ProfileShelf, local: Vec<ProfileText>) -> Self {
-        Self { shelf, local, basis: RefCell::default() }
+    pub fn new(shelf: ProfileShelf, local: Vec<ProfileText>, posts: mpsc::UnboundedSender<Input>) -> Self {
+        Self { shelf, posts, local, basis: RefCell::default() }
     }
 
     /// Looks at what the accounts say as of `floor`, the time floor: a document counts until it expires, and local files
@@ -54,9 +57,12 @@ impl Profiles {
             }
             match made {
                 Ok(catalog) => {
-                    for fault in catalog.errors() {
-                        warn!(%fault, "a profile is disabled");
+                    for disabled in catalog.errors() {
+                        warn!(%disabled, code = disabled.fault.code(), "a profile is disabled");
                     }
+                    let named = |disabled: &ProfileError| format!("{disabled} [{}]", disabled.fault.code());
+                    // Nobody listens any more only when the terminal ends.
+                    let _ = this.posts.send(Input::DisabledProfiles(catalog.errors().iter().map(named).collect()));
                     let seqs: Vec<u64> = basis.documents.iter().map(|(seq, _)| *seq).collect();
                     info!(?seqs, workshop = basis.workshop, "profiles in force");
                     this.shelf.put(catalog);

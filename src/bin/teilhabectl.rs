@@ -44,6 +44,8 @@ mod identity;
 #[cfg(feature = "pcsc")]
 #[path = "teilhabectl/probe.rs"]
 mod probe;
+#[path = "teilhabectl/words.rs"]
+mod words;
 
 #[derive(Subcommand)]
 enum Verb {
@@ -153,15 +155,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some(data) = &arguments.data {
         config.data.clone_from(data);
     }
+    let language = words::Language::of(&config, arguments.config.is_some());
     match &arguments.verb {
         Verb::Enrol { yes } => identity::enrol(config, *yes),
         Verb::Wipe { lists } => identity::wipe(&config, *lists),
         Verb::Doctor { root } => {
-            doctor::doctor(arguments.json, &config, &catalog(&config), &doctor::Machine(root.clone()))
+            doctor::doctor(arguments.json, language, &config, &catalog(&config), &doctor::Machine(root.clone()))
         }
         #[cfg(feature = "pcsc")]
         Verb::Probe { out, wait } => {
-            probe::probe(&catalog(&config), out.as_deref(), std::time::Duration::from_secs(*wait))
+            probe::probe(language, &catalog(&config), out.as_deref(), std::time::Duration::from_secs(*wait))
         }
         Verb::Outbox(OutboxVerb::List) => {
             let answer = ask(&config, Question::Outbox)?;
@@ -196,7 +199,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             }
             Ok(answer["sound"] == true)
         }
-        Verb::Profiles(ProfilesVerb::Check { directory }) => check_profiles(arguments.json, directory.as_deref()),
+        Verb::Profiles(ProfilesVerb::Check { directory }) => {
+            check_profiles(arguments.json, language, directory.as_deref())
+        }
         Verb::Config => {
             say(format_args!("{config:#?}"))?;
             Ok(true)
@@ -255,7 +260,7 @@ fn catalog(config: &Config) -> ProfileCatalog {
     }
 }
 
-fn check_profiles(as_json: bool, directory: Option<&Path>) -> anyhow::Result<bool> {
+fn check_profiles(as_json: bool, language: words::Language, directory: Option<&Path>) -> anyhow::Result<bool> {
     let mut catalog = ProfileCatalog::shipped();
     if let Some(directory) = directory {
         catalog = catalog.with_local(&profile_folder::read(directory));
@@ -263,10 +268,16 @@ fn check_profiles(as_json: bool, directory: Option<&Path>) -> anyhow::Result<boo
     if as_json {
         for error in catalog.errors() {
             let ProfileError { file, line, key, fault } = error;
-            say(json!({"file": file, "line": line, "key": key, "code": fault.code(), "text": fault.to_string()}))?;
+            say(
+                json!({"file": file, "line": line, "key": key, "code": fault.code(), "text": words::fault(language, fault)}),
+            )?;
         }
     } else {
-        say(catalog.report())?;
+        say(catalog.report().to_string().trim_end())?;
+        for error in catalog.errors() {
+            let (fault, code) = (words::fault(language, &error.fault), error.fault.code());
+            say(words::PROFILE_DISABLED.with(language, &[&error.to_string(), &fault, code]))?;
+        }
     }
     Ok(catalog.errors().is_empty())
 }

@@ -105,11 +105,12 @@ impl Identified {
         &self.identities[0].district
     }
 
-    /// Anybody can make up such a reading to look cards up: numbers and UIDs, also beside a message that only the account
-    /// can check.
+    /// Anybody can make up such a reading to look cards up: numbers, typed, scanned or in an unsigned code, and UIDs, also
+    /// beside a message that only the account can check.
     #[must_use]
     pub fn is_guessable(&self) -> bool {
-        matches!(self.route, Route::Number | Route::Uid) || self.level == Level::SYMMETRIC
+        let unsigned_code = self.route == Route::Code && self.level < Level::SIGNED;
+        matches!(self.route, Route::Number | Route::Uid) || unsigned_code || self.level == Level::SYMMETRIC
     }
 }
 

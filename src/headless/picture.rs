@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     domain::ids::RecordId,
-    terminal::screen::{ActivationStep, Page, ResultClass, Row, RowState, Screen, TapResult},
+    terminal::screen::{ActivationStep, Page, ResultClass, Row, RowState, Screen, StatusBar, TapResult},
 };
 
 /// Turns pictures into lines and keeps quiet while nothing but an age changed.
@@ -70,7 +70,11 @@ fn picture(screen: &Screen) -> Map<String, Value> {
         "last4": result.tag.as_ref().map(|tag| tag.as_str()),
         "reason": reason,
         "waiting": {"records": screen.status.waiting.records, "oldest_s": screen.status.waiting.oldest_s},
-        "reader": {"state": screen.status.reader.word(), "name": screen.status.reader_name},
+        "reader": {
+            "state": screen.status.reader.word(),
+            "name": screen.status.reader_name,
+            "advice": advice(&screen.status),
+        },
         "account": {"state": screen.status.account.word(), "last_success_s": screen.status.last_success_s},
         "today": screen.offers.iter().map(|o| (o.id.to_string(), json!(o.today))).collect::<Map<_, _>>(),
         "unclear": screen.status.unclear.iter().map(RecordId::to_string).collect::<Vec<_>>(),
@@ -82,6 +86,11 @@ fn picture(screen: &Screen) -> Map<String, Value> {
     let Value::Object(fields) = &mut line else { unreachable!("the literal above is an object") };
     fields.extend(page_fields(&screen.page));
     std::mem::take(fields)
+}
+
+/// What the reader's profile says about its state, in the language of the picture, else in German.
+fn advice(status: &StatusBar) -> Option<&String> {
+    status.reader_advice.get(&status.language).or_else(|| status.reader_advice.get("de"))
 }
 
 /// What only some pages have.

@@ -53,7 +53,7 @@ pub use self::{
         Bcd, BcdError, BcdRange, BcdRangeError, MAX_PATTERN_LEN, Pattern, PatternError, ProfileId, ProfileIdError,
         UsbId, UsbIdError,
     },
-    preamble::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts},
+    preamble::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts, Topic},
     reader::{
         Capability, Escape, FirmwareStatus, Host, HostDriver, HostLinux, KnownFirmware, Quirk, Quirks, ReaderProfile,
         ReaderTests, SampleName, Technology, Timing, UidOrder, UidOrders,
@@ -332,7 +332,7 @@ fn clashing_cards(cards: &BTreeMap<ProfileId, CardProfile>) -> Vec<[ProfileId; 2
         .collect()
 }
 
-/// Prints a catalogue: a line per profile with layer and evidence, then a line per file that is disabled.
+/// Prints a catalogue: a line per profile with layer and evidence. [`ProfileCatalog::errors`] has the files that are disabled.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a>(&'a ProfileCatalog);
 
@@ -346,9 +346,6 @@ impl fmt::Display for Report<'_> {
                 EvidenceStatus::Untested => "untested",
             };
             writeln!(f, "{kind:6} {:24} {:14} {status:8} {title}", id.as_str(), origin.layer.to_string())?;
-        }
-        for error in self.0.errors() {
-            writeln!(f, "disabled: {error}: {} [{}]", error.fault, error.fault.code())?;
         }
         Ok(())
     }

@@ -66,13 +66,54 @@ pub struct Texts {
     pub wedge_mode: Option<String>,
     /// The driver is missing.
     pub driver_missing: Option<String>,
+    /// Its firmware is one that is known to fail.
+    pub firmware: Option<String>,
+}
+
+/// What a profile has something to say about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// The reader cannot be used here.
+    Unsupported,
+    /// Unplugging helps.
+    Replug,
+    /// It acts as a keyboard.
+    WedgeMode,
+    /// The driver is missing.
+    DriverMissing,
+    /// Its firmware is known to fail.
+    Firmware,
+}
+
+impl Texts {
+    /// What it says about this.
+    #[must_use]
+    pub fn about(&self, topic: Topic) -> Option<&str> {
+        let text = match topic {
+            Topic::Unsupported => &self.unsupported,
+            Topic::Replug => &self.replug,
+            Topic::WedgeMode => &self.wedge_mode,
+            Topic::DriverMissing => &self.driver_missing,
+            Topic::Firmware => &self.firmware,
+        };
+        text.as_deref()
+    }
 }
 
 impl Messages {
-    /// The texts in that language, else in German.
+    /// What it says about this in that language, else in German.
     #[must_use]
-    pub fn in_language(&self, language: &str) -> Option<&Texts> {
-        self.0.get(language).or_else(|| self.0.get("de"))
+    pub fn in_language(&self, topic: Topic, language: &str) -> Option<&str> {
+        let said = |language| self.0.get(language).and_then(|texts| texts.about(topic));
+        said(language).or_else(|| said("de"))
+    }
+
+    /// What it says about this, by language.
+    #[must_use]
+    pub fn about(&self, topic: Topic) -> BTreeMap<String, String> {
+        let said =
+            self.0.iter().filter_map(|(language, texts)| Some((language.clone(), texts.about(topic)?.to_owned())));
+        said.collect()
     }
 
     /// Nothing is said.
@@ -91,7 +132,7 @@ impl Messages {
             if !(2..=3).contains(&language.len()) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
                 return wrong(format!("messages.{language}"), "a language is written like \"de\" or \"en\"");
             }
-            let all = [&texts.unsupported, &texts.replug, &texts.wedge_mode, &texts.driver_missing];
+            let all = [&texts.unsupported, &texts.replug, &texts.wedge_mode, &texts.driver_missing, &texts.firmware];
             if all.into_iter().flatten().any(|text| text.len() > 300 || text.chars().any(char::is_control)) {
                 return wrong(format!("messages.{language}"), "a text has at most 300 bytes and no control characters");
             }

@@ -12,7 +12,7 @@ use super::{
     error::Fault,
     hex::Hex,
     pattern::{Bcd, Pattern, ProfileId},
-    preamble::{Evidence, Messages, Schema},
+    preamble::{Evidence, Messages, Schema, Topic},
     reader_match::{ReaderMatch, SlotRole, SlotRule, System},
     signal::{Family, LedBits, Moment, SignalStep, Signals},
 };
@@ -394,6 +394,13 @@ impl ReaderProfile {
         self.slot_rule(name).map_or(SlotRole::Ignore, |rule| rule.role)
     }
 
+    /// This firmware is known to fail.
+    #[must_use]
+    pub fn firmware_is_bad(&self, bcd_device: u16) -> bool {
+        let known = self.known_firmware.iter().find(|firmware| firmware.bcd.0 == bcd_device);
+        known.is_some_and(|firmware| firmware.status == FirmwareStatus::Bad)
+    }
+
     /// The rule for the slot of that name.
     #[must_use]
     pub fn slot_rule(&self, name: &str) -> Option<&SlotRule> {
@@ -447,6 +454,13 @@ impl ReaderProfile {
         }
         self.signals.check(self.escape.family, bits)?;
         self.messages.check()?;
+        let bad = self.known_firmware.iter().any(|firmware| firmware.status == FirmwareStatus::Bad);
+        if bad && self.messages.in_language(Topic::Firmware, "de").is_none() {
+            return value(
+                "known_firmware",
+                "who knows bad firmware says in [messages.de] `firmware` what to do about it",
+            );
+        }
         self.check_samples()
     }
 

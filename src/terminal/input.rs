@@ -89,7 +89,11 @@ pub enum Input {
         name: Option<String>,
         /// No real card can come from it.
         simulated: bool,
+        /// What its profile tells people to do about this state, by language; empty if nothing.
+        advice: BTreeMap<String, String>,
     },
+    /// Profiles that are disabled, each as file, line, key and code.
+    DisabledProfiles(Vec<String>),
     /// A human asked something.
     Command(OperatorCommand),
     /// A card lies there; its reading runs.

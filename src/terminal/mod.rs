@@ -102,6 +102,7 @@ struct Reader {
     state: ReaderState,
     name: Option<String>,
     simulated: bool,
+    advice: BTreeMap<String, String>,
 }
 
 /// The scanner as last told.
@@ -148,6 +149,8 @@ pub struct Terminal {
     blocked: Option<BlockedBy>,
     language: String,
     reader: Reader,
+    /// Profiles that are disabled, for the service page.
+    disabled_profiles: Vec<String>,
     scanner: Scanner,
     accounts: BTreeMap<AccountId, AccountView>,
     health: BTreeMap<AccountId, AccountHealth>,
@@ -212,7 +215,8 @@ impl Terminal {
             phase: Phase::Starting,
             blocked: None,
             language: setup.language.clone(),
-            reader: Reader { state: ReaderState::Starting, name: None, simulated: false },
+            reader: Reader { state: ReaderState::Starting, name: None, simulated: false, advice: BTreeMap::new() },
+            disabled_profiles: Vec::new(),
             scanner: Scanner::default(),
             accounts: BTreeMap::new(),
             health: BTreeMap::new(),
@@ -272,7 +276,10 @@ impl Terminal {
             Input::AccountHealth(health) => {
                 self.health.insert(health.account.clone(), health);
             }
-            Input::Reader { state, name, simulated } => self.reader = Reader { state, name, simulated },
+            Input::Reader { state, name, simulated, advice } => {
+                self.reader = Reader { state, name, simulated, advice };
+            }
+            Input::DisabledProfiles(profiles) => self.disabled_profiles = profiles,
             Input::Command(command) => match self.command(step, command) {
                 Ok(()) => self.last_activity = step.now(),
                 Err(refusal) => self.refused = Some(refusal),

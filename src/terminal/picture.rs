@@ -101,6 +101,9 @@ impl Terminal {
     fn service_lines(&self) -> Vec<(String, String)> {
         let mut lines = vec![("reader".to_owned(), self.reader.state.word().to_owned())];
         lines.extend(self.reader.name.clone().map(|name| ("reader_name".to_owned(), name)));
+        let advice = self.reader.advice.get(&self.language).or_else(|| self.reader.advice.get("de"));
+        lines.extend(advice.map(|text| ("reader_advice".to_owned(), text.clone())));
+        lines.extend(self.disabled_profiles.iter().map(|profile| ("profile_disabled".to_owned(), profile.clone())));
         lines.extend(self.scanner.state.map(|state| ("scanner".to_owned(), state.word().to_owned())));
         lines.extend(self.scanner.test.map(|test| ("scanner_test".to_owned(), test.code().to_owned())));
         lines.extend(self.operator.iter().map(|operator| ("operator".to_owned(), operator.to_string())));
@@ -136,6 +139,7 @@ impl Terminal {
             minute_of_day: at.minute_of_day,
             reader: self.reader.state,
             reader_name: self.reader.name.clone(),
+            reader_advice: self.reader.advice.clone(),
             account: self.accounts.keys().map(|id| self.account_state(id)).max().unwrap_or(AccountState::None),
             last_success_s: oldest_success.map(|then| seconds(at.wall.as_second() - then.as_second())),
             waiting: self.books.waiting.clone(),

@@ -192,6 +192,8 @@ pub struct StatusBar {
     pub reader: ReaderState,
     /// Its name for people, if known.
     pub reader_name: Option<String>,
+    /// What its profile tells people to do about its state, by language; empty if nothing.
+    pub reader_advice: BTreeMap<String, String>,
     /// The account.
     pub account: AccountState,
     /// Seconds since the last successful exchange.

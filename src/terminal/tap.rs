@@ -278,7 +278,7 @@ impl Terminal {
                 self.wake(step, Wake::Choice, span::CHOICE);
             }
             Decision::Refuse(refusal) => {
-                if matches!(claim.identified.route, Route::Number) {
+                if !claim.by_card() && claim.identified.is_guessable() {
                     self.guesses.push(step.now());
                 }
                 let tag = claim.identified.tag.clone();

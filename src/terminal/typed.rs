@@ -61,16 +61,24 @@ impl Terminal {
             trust_list_seq: 0,
         };
         let tap = TapId(step.fresh.0);
-        let now = step.now();
-        self.guesses.retain(|at| now.saturating_sub(*at) < span::GUESSES);
-        if self.guesses.len() >= MOST_GUESSES {
-            let by = Refused { tap: Some(tap), route: Some(Route::Number), ..Refused::default() };
-            self.refuse(step, Refusal::TooManyAttempts, by);
+        if self.too_many_guesses(step, tap, &identified) {
             return Ok(());
         }
         let selection = self.selection_for_substitute(step);
         self.deliberate(step, tap, account, identified, Evidence::None, selection, second_factor);
         Ok(())
+    }
+
+    /// Numbers that nothing proves are taken so often and not more, typed or scanned. True if this one was refused for it.
+    fn too_many_guesses(&mut self, step: &mut Step, tap: TapId, identified: &Identified) -> bool {
+        let now = step.now();
+        self.guesses.retain(|at| now.saturating_sub(*at) < span::GUESSES);
+        if !identified.is_guessable() || self.guesses.len() < MOST_GUESSES {
+            return false;
+        }
+        let by = Refused { tap: Some(tap), route: Some(identified.route), ..Refused::default() };
+        self.refuse(step, Refusal::TooManyAttempts, by);
+        true
     }
 
     /// Accounts whose numbers look like this one, with the identities it may stand for there; where no account says how
@@ -112,6 +120,9 @@ impl Terminal {
             return;
         }
         self.challenge = None;
+        if self.too_many_guesses(step, tap, &identified) {
+            return;
+        }
         match self.account_of(&identified) {
             Ok(account) => {
                 let selection = self.selection_for_substitute(step);

@@ -176,6 +176,7 @@ impl Picture<'_> {
             clock: format::clock(status.minute_of_day).into(),
             reader: reader(status.reader),
             reader_name: format::harmless(status.reader_name.as_deref().unwrap_or_default()).into(),
+            reader_advice: format::in_language(&status.reader_advice, self.language).into(),
             account: account(status.account),
             last_success: status.last_success_s.map_or(-1, |seconds| count(seconds / 60)),
             waiting: count(status.waiting.records),

@@ -44,13 +44,18 @@ pub struct Listening {
 
 impl Listening {
     pub fn to(factory: Arc<dyn CardReaderFactory>) -> Self {
+        Self::with(factory, ProfileCatalog::shipped())
+    }
+
+    /// With these profiles.
+    pub fn with(factory: Arc<dyn CardReaderFactory>, profiles: ProfileCatalog) -> Self {
         let practice = Practice::new();
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(NOW).unwrap()));
         let (posts, heard) = mpsc::unbounded_channel();
         let floor_s = Arc::new(AtomicU64::new(0));
         let desk = ReaderDesk::start(ReaderParts {
             factory,
-            profiles: ProfileCatalog::shipped(),
+            profiles,
             trust: Arc::new(RwLock::new(Arc::new(practice.trust.clone()))),
             clock: Arc::clone(&clock) as Arc<_>,
             entropy: Arc::new(Counting::default()),

@@ -217,8 +217,8 @@ impl Machine {
                 ..StartState::default()
             })),
             ["blocked", why] => Input::Blocked(BlockedBy::ALL.into_iter().find(|b| b.code() == why).unwrap()),
-            ["reader", "missing"] => Input::Reader { state: ReaderState::Missing, name: None, simulated: false },
-            ["reader", "ready"] => Input::Reader { state: ReaderState::Ready, name: None, simulated: false },
+            ["reader", "missing"] => reader(ReaderState::Missing),
+            ["reader", "ready"] => reader(ReaderState::Ready),
             ["card", card] => {
                 let tap = TapId(self.mint().0);
                 self.taps.insert(card.parse().unwrap(), tap);
@@ -248,6 +248,11 @@ impl Machine {
                 tap: self.code.unwrap(),
                 identified: Box::new(claims::by(Route::Code, Level::SIGNED, card.parse().unwrap())),
                 evidence: Box::new(Evidence::Bik1Static { credential: vec![1] }),
+            },
+            ["scanned-number", card] => Input::CodeIdentified {
+                tap: self.code.unwrap(),
+                identified: Box::new(claims::by(Route::Number, Level::SEEN, card.parse().unwrap())),
+                evidence: Box::new(Evidence::None),
             },
             ["code-failed", code] => Input::CodeFailed { tap: self.code.unwrap(), failure: failure(code) },
             ["committed"] => Input::Committed { record: self.committing.unwrap(), seq: 1 },
@@ -497,4 +502,8 @@ fn outcome(word: &str) -> Outcome {
         "conflict" => Outcome::Conflict,
         other => panic!("no outcome {other}"),
     }
+}
+
+fn reader(state: ReaderState) -> Input {
+    Input::Reader { state, name: None, simulated: false, advice: BTreeMap::new() }
 }

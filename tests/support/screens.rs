@@ -78,6 +78,7 @@ pub fn screen(page: Page, language: &str) -> Screen {
             minute_of_day: 724,
             reader: ReaderState::Ready,
             reader_name: Some("ACS ACR1252 1S CL Reader PICC".to_owned()),
+            reader_advice: BTreeMap::new(),
             account: AccountState::Connected,
             last_success_s: Some(20),
             waiting: Waiting { records: 2, oldest_s: Some(8) },
@@ -174,6 +175,15 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     ] {
         add(&format!("reader-{name}"), ready(), &|s| s.status.reader = state);
     }
+    add("reader-unsupported-known", ready(), &|s| {
+        s.status.reader = ReaderState::Unsupported;
+        s.status.reader_advice = [
+            ("de", "Der SCL3711 eignet sich nicht für Kartenzahlung. Bitte einen anderen Kartenleser anschließen."),
+            ("en", "The SCL3711 is not suitable for this terminal. Please connect another card reader."),
+        ]
+        .map(|(language, text)| (language.to_owned(), text.to_owned()))
+        .into();
+    });
     add("reading", Page::Reading { slow: false }, same);
     add("reading-slow", Page::Reading { slow: true }, same);
     add("choose", Page::Choose { offers: vec![lunch(), OfferId::new("snack").unwrap()] }, same);

@@ -239,6 +239,16 @@ impl Terminal {
         Self::start_with(data, &pcscd.socket, None)
     }
 
+    /// Starts one whose configuration has these lines besides its data directory.
+    pub fn configured(data: &Path, pcscd: &Pcscd, lines: &str) -> Self {
+        let config = data.with_extension("toml");
+        std::fs::write(&config, format!("data = {:?}\n{lines}", data.display().to_string())).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_teilhabe-terminal"));
+        command.env("PCSCLITE_CSOCK_NAME", &pcscd.socket).arg("--headless").arg("--config").arg(config);
+        let process = Process::start("teilhabe-terminal", &mut command);
+        Self { data: data.to_owned(), socket: pcscd.socket.clone(), display: None, process, now: Value::Null }
+    }
+
     /// Starts one with a window of 1280 × 800 and an offer that is chosen. It says what it shows, and takes no commands
     /// but by hand.
     pub fn start_window(data: &Path, pcscd: &Pcscd, display: &str) -> Self {

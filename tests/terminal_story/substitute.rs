@@ -60,6 +60,23 @@ fn every_answer_about_a_typed_card_is_the_same_and_guessing_ends() {
     check(lane(), &story);
 }
 
+/// Fault 44: a number from a scanner is a typed one. It has the same answer, and is one guess like any other.
+#[test]
+fn a_scanned_number_is_a_typed_one() {
+    let refused = "NO note:not_entitled arm | result R4 not_entitled";
+    let mut story = String::new();
+    for standing in ["unknown", "locked"].into_iter().cycle().take(20) {
+        writeln!(story, "scan => decode disarm | reading\nscanned-number 7 => standing? | reading").unwrap();
+        writeln!(story, "standing {standing} => {refused}").unwrap();
+    }
+    story += "scan => decode disarm | reading\n";
+    story += "scanned-number 7 => NO note:too_many_attempts arm | result R4 too_many_attempts\n";
+    story += "number 12345678901244 => NO note:too_many_attempts | result R4 too_many_attempts\n";
+    story += "wait 600000ms => | ready\n";
+    story += "scan => decode disarm | reading\nscanned-number 7 => standing? | reading\n";
+    check(lane(), &story);
+}
+
 #[test]
 fn a_number_of_two_accounts_is_the_operators_choice() {
     let mut machine = lane();

@@ -73,6 +73,8 @@ struct Board {
     silent: BTreeSet<SlotName>,
     /// What the readers behind the slots have said of themselves.
     identities: BTreeMap<SlotName, ReaderIdentity>,
+    /// What the reader's profile tells people to do if a call to it hangs, by language.
+    if_stuck: BTreeMap<String, String>,
     /// Ends the wait for readers and cards while one runs.
     waiting: Option<Box<dyn CancelWait>>,
     /// A card that is read without anybody having been told, and since when, monotonic.
@@ -266,10 +268,11 @@ async fn watch(common: Arc<Common>) {
             common.generation.fetch_add(1, Ordering::Relaxed);
             let mut board = common.board();
             (board.busy_until, board.waiting) = (None, None);
+            let advice = board.if_stuck.clone();
             drop(board);
             let simulated = common.factory.simulated();
             // Nobody listens any more only when the terminal ends.
-            let _ = common.posts.send(Input::Reader { state: ReaderState::Stuck, name: None, simulated });
+            let _ = common.posts.send(Input::Reader { state: ReaderState::Stuck, name: None, simulated, advice });
             owed = true;
         }
         if owed && common.board().threads < limits::READER_THREADS {

@@ -21,7 +21,9 @@ use crate::{
         reading::ReadFailure,
     },
     ports::{CardChannel, CardReader, ChannelError, Disposition, ReaderError, ReaderEvent, ReaderIdentity, SlotName},
-    profile::{Action, Atr, CardProfile, Interface, ProfileCatalog, Quirk, ReaderProfile, Sighting, UsbId, Verdict},
+    profile::{
+        Action, Atr, CardProfile, Interface, ProfileCatalog, Quirk, ReaderProfile, Sighting, Topic, UsbId, Verdict,
+    },
     terminal::{input::Input, screen::ReaderState},
 };
 
@@ -29,8 +31,10 @@ use crate::{
 struct Slot {
     /// Who it is, and by which interface its cards come; `None` if it is not to be used or two profiles fit alike.
     usable: Option<(Arc<ReaderProfile>, Interface)>,
-    /// Title of its profile; `None` if two fit alike.
-    known: Option<String>,
+    /// Its profile, usable or not; `None` if two fit alike.
+    known: Option<Arc<ReaderProfile>>,
+    /// Its firmware is known to fail.
+    bad_firmware: bool,
     card: Option<Lying>,
     /// The card that signed here and was just taken away.
     signed: Option<Signed>,
@@ -67,13 +71,16 @@ pub(super) struct Worker {
     slots: BTreeMap<SlotName, Slot>,
     /// Those the slots were met with.
     profiles: Arc<ProfileCatalog>,
-    told: RefCell<Option<(ReaderState, Option<String>)>>,
+    told: RefCell<Option<Told>>,
     /// Where the last card was read.
     served: Option<SlotName>,
     running: signals::Running,
     /// The last attempt to reach the service was refused.
     refused: bool,
 }
+
+/// What was last said of the reader: its state, its name, and what its profile says to do about it, by language.
+type Told = (ReaderState, Option<String>, BTreeMap<String, String>);
 
 /// What a dialogue came to.
 enum Talk {
@@ -125,17 +132,22 @@ impl Worker {
         }
     }
 
-    fn show(&self, state: ReaderState, name: Option<String>) {
-        let said = Some((state, name.clone()));
-        if self.told.replace(said.clone()) != said {
+    /// A state that no profile has anything to say about.
+    fn show(&self, state: ReaderState) {
+        self.tell((state, None, BTreeMap::new()));
+    }
+
+    fn tell(&self, told: Told) {
+        if self.told.replace(Some(told.clone())).as_ref() != Some(&told) {
+            let (state, name, advice) = told;
             info!(state = state.word(), name, "reader");
-            self.post(Input::Reader { state, name, simulated: self.common.factory.simulated() });
+            self.post(Input::Reader { state, name, simulated: self.common.factory.simulated(), advice });
         }
     }
 
     /// The reader was another program's, and is not any more.
     fn no_longer_busy(&self) {
-        if matches!(*self.told.borrow(), Some((ReaderState::Busy, _))) {
+        if matches!(*self.told.borrow(), Some((ReaderState::Busy, ..))) {
             self.show_slots();
         }
     }
@@ -202,7 +214,7 @@ impl Worker {
         // killed closes it too. Whoever is really not let in hears it again.
         let refused = matches!(why, ReaderError::Denied);
         let denied = std::mem::replace(&mut self.refused, refused) && refused;
-        self.show(if denied { ReaderState::Denied } else { ReaderState::ServiceMissing }, None);
+        self.show(if denied { ReaderState::Denied } else { ReaderState::ServiceMissing });
         self.pause(limits::READER_RETRY);
     }
 
@@ -268,19 +280,17 @@ impl Worker {
         let ReaderIdentity { usb, bcd_device, firmware_text } = identity;
         let usb = usb.map(|(vendor, product)| UsbId { vendor, product });
         let seen = Sighting { usb, bcd_device, firmware_text: firmware_text.as_deref(), ..Sighting::named(&name.0) };
-        let profile = self.profiles.find_reader(&seen);
-        let known = profile.as_ref().ok().map(|profile| profile.title.clone());
-        let usable = match profile {
-            Ok(profile) => {
-                let interface = profile.slot_role(&name.0).interface();
-                interface.map(|interface| (Arc::new(profile.clone()), interface))
-            }
+        let known = match self.profiles.find_reader(&seen) {
+            Ok(profile) => Some(Arc::new(profile.clone())),
             Err(ambiguous) => {
                 warn!(%ambiguous, "the reader is not used");
                 None
             }
         };
-        Slot { usable, known, card: None, signed: None, greeting_owed: true }
+        let usable =
+            known.as_ref().and_then(|profile| Some((Arc::clone(profile), profile.slot_role(&name.0).interface()?)));
+        let bad_firmware = known.as_ref().zip(bcd_device).is_some_and(|(profile, bcd)| profile.firmware_is_bad(bcd));
+        Slot { usable, known, bad_firmware, card: None, signed: None, greeting_owed: true }
     }
 
     /// Between two cards newer profiles count: a reader may have become usable by them, or unusable.
@@ -292,8 +302,10 @@ impl Worker {
         self.profiles = newest;
         let names: Vec<SlotName> = self.slots.keys().cloned().collect();
         for name in names {
-            let Slot { usable, known, .. } = self.meet(&name, reader);
-            self.slots.entry(name).and_modify(|slot| (slot.usable, slot.known) = (usable, known));
+            let Slot { usable, known, bad_firmware, .. } = self.meet(&name, reader);
+            self.slots
+                .entry(name)
+                .and_modify(|slot| (slot.usable, slot.known, slot.bad_firmware) = (usable, known, bad_firmware));
         }
         self.show_slots();
     }
@@ -303,15 +315,21 @@ impl Worker {
         if profiles.any(|(profile, _)| profile.capability.simulated) {
             self.common.practice.store(true, Ordering::Relaxed);
         }
-        let usable = self.slots.values().find_map(|slot| slot.usable.as_ref());
-        let (state, name) = match (usable, self.slots.iter().next()) {
-            (Some((profile, _)), _) => (ReaderState::Ready, Some(profile.title.clone())),
-            (None, Some((name, slot))) => {
-                (ReaderState::Unsupported, Some(slot.known.clone().unwrap_or_else(|| name.0.clone())))
+        let usable = self.slots.values().find_map(|slot| Some((&slot.usable.as_ref()?.0, slot.bad_firmware)));
+        let replug = usable.map(|(profile, _)| profile.messages.about(Topic::Replug));
+        self.common.board().if_stuck = replug.unwrap_or_default();
+        self.tell(match (usable, self.slots.iter().next()) {
+            (Some((profile, bad_firmware)), _) => {
+                let advice = if bad_firmware { profile.messages.about(Topic::Firmware) } else { BTreeMap::new() };
+                (ReaderState::Ready, Some(profile.title.clone()), advice)
             }
-            (None, None) => (ReaderState::Missing, None),
-        };
-        self.show(state, name);
+            (None, Some((name, slot))) => {
+                let title = slot.known.as_ref().map_or_else(|| name.0.clone(), |profile| profile.title.clone());
+                let advice = slot.known.as_ref().map(|profile| profile.messages.about(Topic::Unsupported));
+                (ReaderState::Unsupported, Some(title), advice.unwrap_or_default())
+            }
+            (None, None) => (ReaderState::Missing, None, BTreeMap::new()),
+        });
     }
 
     /// Serves one card: the first that nobody has looked at, else a phone whose holder may have chosen by now.
@@ -416,7 +434,7 @@ impl Worker {
             return Turn::Chooses { tap: first, again: now + limits::CHOOSE_AGAIN, until };
         }
         if *error == CardError::Channel(ChannelError::Shared) {
-            self.show(ReaderState::Busy, None);
+            self.show(ReaderState::Busy);
         }
         if silent {
             self.post(Input::CardPresented { tap });

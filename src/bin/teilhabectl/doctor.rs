@@ -10,30 +10,58 @@ use teilhabe_terminal::{
     adapters::system::{SystemClock, SystemEntropy},
     app::{config::Config, inquiry::Question},
     ports::{Clock, ReaderIdentity},
-    profile::{Family, FirmwareStatus, ProfileCatalog, ReaderProfile, Sighting, UsbId},
+    profile::{Family, ProfileCatalog, Quirk, ReaderProfile, Sighting, Topic, UsbId},
 };
 
-use crate::{ask, say};
+use crate::{
+    ask, say,
+    words::{self, Language, Word},
+};
 
-/// One finding: what was looked at, whether it is in order, what to do if not.
+/// Something to say: a text, and what stands in it.
+struct Said {
+    word: Word,
+    values: Vec<String>,
+}
+
+impl Said {
+    fn new(word: Word, values: &[&str]) -> Self {
+        Self { word, values: values.iter().map(|value| (*value).to_owned()).collect() }
+    }
+
+    fn plain(word: Word) -> Self {
+        Self::new(word, &[])
+    }
+
+    /// Names, versions, paths: the same in every language.
+    fn found(what: &str) -> Self {
+        Self::new(words::FOUND, &[what])
+    }
+
+    fn text(&self, language: Language) -> String {
+        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        self.word.with(language, &values)
+    }
+}
+
+/// One finding: what was looked at, what was found, and what to do if it is not in order.
 struct Finding {
-    what: &'static str,
-    good: bool,
-    found: String,
-    advice: String,
+    what: Word,
+    found: Said,
+    advice: Option<Said>,
 }
 
 impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Self {
-        Self { what, good: true, found: found.into(), advice: String::new() }
+    fn good(what: Word, found: Said) -> Self {
+        Self { what, found, advice: None }
     }
 
-    fn bad(what: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what, good: false, found: found.into(), advice: advice.into() }
+    fn bad(what: Word, found: Said, advice: Said) -> Self {
+        Self { what, found, advice: Some(advice) }
     }
 
-    fn of(what: &'static str, good: bool, found: impl Into<String>, advice: &str) -> Self {
-        if good { Self::good(what, found) } else { Self::bad(what, found, advice) }
+    fn of(what: Word, good: bool, found: Said, advice: Said) -> Self {
+        Self { what, found, advice: (!good).then_some(advice) }
     }
 }
 
@@ -55,11 +83,38 @@ impl Machine {
         let rest = text.split_once(&format!("<key>{key}</key>"))?.1;
         Some(rest.split_once("<string>")?.1.split_once("</string>")?.0.to_owned())
     }
+
+    /// Id and firmware number of everything on its USB.
+    fn usb_devices(&self) -> Vec<(UsbId, Option<u16>)> {
+        let Ok(devices) = fs::read_dir(self.path("/sys/bus/usb/devices")) else { return Vec::new() };
+        let number = |device: &Path, file: &str| {
+            let text = fs::read_to_string(device.join(file)).ok()?;
+            u16::from_str_radix(text.trim(), 16).ok()
+        };
+        let mut found: Vec<_> = devices
+            .flatten()
+            .filter_map(|device| {
+                let device = device.path();
+                let usb = UsbId { vendor: number(&device, "idVendor")?, product: number(&device, "idProduct")? };
+                Some((usb, number(&device, "bcdDevice")))
+            })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 }
 
 /// Looks at everything; `false` if something is not in order.
-pub fn doctor(as_json: bool, config: &Config, catalog: &ProfileCatalog, machine: &Machine) -> anyhow::Result<bool> {
-    let (mut findings, profiles) = readers(catalog);
+pub fn doctor(
+    as_json: bool,
+    language: Language,
+    config: &Config,
+    catalog: &ProfileCatalog,
+    machine: &Machine,
+) -> anyhow::Result<bool> {
+    let (mut findings, profiles) = readers(language, catalog);
+    findings.extend(hidden_readers(language, catalog, machine, &profiles));
     findings.push(driver(machine, &profiles));
     findings.extend(signals(machine, &profiles));
     findings.push(policy(machine));
@@ -67,22 +122,39 @@ pub fn doctor(as_json: bool, config: &Config, catalog: &ProfileCatalog, machine:
     findings.extend(scanner(config));
     findings.push(clock());
     findings.extend(data(config));
-    for Finding { what, good, found, advice } in &findings {
+    for Finding { what, found, advice } in &findings {
+        let good = advice.is_none();
+        let (said, to_do) = (found.text(language), advice.as_ref().map(|advice| advice.text(language)));
         if as_json {
-            say(json!({"what": what, "good": good, "found": found, "advice": advice}))?;
+            let code = advice.as_ref().map(|advice| advice.word.code);
+            say(json!({
+                "what": what.code,
+                "good": good,
+                "found": said,
+                "code": code,
+                "advice": to_do.unwrap_or_default(),
+            }))?;
         } else {
-            say(format_args!("{} {what}: {found}", if *good { "ok " } else { "!! " }))?;
-            if !good {
-                say(format_args!("     → {advice}"))?;
+            say(format_args!("{} {}: {said}", if good { "ok " } else { "!! " }, what.text(language)))?;
+            if let Some(to_do) = to_do {
+                say(format_args!("     → {to_do}"))?;
             }
         }
     }
-    Ok(findings.iter().all(|finding| finding.good))
+    Ok(findings.iter().all(|finding| finding.advice.is_none()))
+}
+
+/// What the profile says about this, else what is said of any reader.
+fn advised(profile: &ReaderProfile, topic: Topic, language: Language, otherwise: Word) -> Said {
+    match profile.messages.in_language(topic, language.code()) {
+        Some(text) => Said::new(words::PROFILE_SAYS, &[text]),
+        None => Said::plain(otherwise),
+    }
 }
 
 /// Each slot with the profile it goes by.
 #[cfg(feature = "pcsc")]
-fn readers(catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
+fn readers(language: Language, catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
     use std::time::Duration;
 
     use teilhabe_terminal::{
@@ -90,16 +162,12 @@ fn readers(catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
         ports::{CardReaderFactory as _, ReaderError, ReaderEvent},
     };
 
-    let only = |finding| (vec![finding], Vec::new());
+    let only = |found, advice| (vec![Finding::bad(words::READER, found, Said::plain(advice))], Vec::new());
     let mut reader = match PcscReaders.open() {
         Ok(reader) => reader,
-        Err(ReaderError::Denied) => {
-            let advice = "let this user use smart cards: install the polkit rule of the package, or sign in at the machine itself";
-            return only(Finding::bad("reader", "access denied", advice));
-        }
+        Err(ReaderError::Denied) => return only(Said::plain(words::READER_DENIED), words::READER_DENIED_DO),
         Err(error) => {
-            let advice = "install and start pcscd (Debian: apt-get install pcscd); numbers and codes work without it";
-            return only(Finding::bad("reader", error.to_string(), advice));
+            return only(Said::new(words::SERVICE_MISSING, &[&error.to_string()]), words::SERVICE_MISSING_DO);
         }
     };
     let events = reader.wait(Duration::from_millis(500)).unwrap_or_default();
@@ -109,23 +177,24 @@ fn readers(catalog: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
     });
     let slots = told.unwrap_or_default();
     if slots.is_empty() {
-        let advice = "plug the reader in; if it is, try another port, and look below whether its driver knows it";
-        return only(Finding::bad("reader", "none is plugged in", advice));
+        return only(Said::plain(words::READER_NONE), words::READER_NONE_DO);
     }
     let (mut findings, mut profiles) = (Vec::new(), Vec::new());
     for slot in slots {
         let identity = reader.identity(&slot);
-        findings.extend(slot_findings(catalog, &slot.0, &identity, &mut profiles));
+        findings.extend(slot_findings(language, catalog, &slot.0, &identity, &mut profiles));
     }
     (findings, profiles)
 }
 
 #[cfg(not(feature = "pcsc"))]
-fn readers(_: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
-    (vec![Finding::good("reader", "this build has no PC/SC")], Vec::new())
+fn readers(_: Language, _: &ProfileCatalog) -> (Vec<Finding>, Vec<ReaderProfile>) {
+    (vec![Finding::good(words::READER, Said::plain(words::NO_PCSC))], Vec::new())
 }
 
+#[cfg_attr(not(feature = "pcsc"), expect(dead_code, reason = "without PC/SC there is no slot to look at"))]
 fn slot_findings(
+    language: Language,
     catalog: &ProfileCatalog,
     name: &str,
     identity: &ReaderIdentity,
@@ -137,35 +206,59 @@ fn slot_findings(
     let profile = match catalog.find_reader(&seen) {
         Ok(profile) => profile,
         Err(ambiguous) => {
-            let advice = "give one of them a higher `priority` or a longer expression: teilhabectl profiles check";
-            return vec![Finding::bad("reader", ambiguous.to_string(), advice)];
+            let found = Said::found(&ambiguous.to_string());
+            return vec![Finding::bad(words::READER, found, Said::plain(words::READER_AMBIGUOUS_DO))];
         }
     };
-    let mut findings = Vec::new();
-    let title = format!("{name} ({}, {})", profile.title, profile.slot_role(name));
-    if profile.capability.pcsc {
-        findings.push(Finding::good("reader", title));
-    } else {
-        findings.push(Finding::bad(
-            "reader",
-            title,
-            "this model cannot be used; take one of firmware-profiles/README.md",
-        ));
-    }
+    let title = Said::found(&format!("{name} ({}, {})", profile.title, profile.slot_role(name)));
+    let unusable = advised(profile, Topic::Unsupported, language, words::READER_UNUSABLE_DO);
+    let mut findings = vec![Finding::of(words::READER, profile.capability.pcsc, title, unusable)];
     if let Some(bcd) = identity.bcd_device {
-        let known =
-            profile.known_firmware.iter().find(|firmware| firmware.bcd.0 == bcd).map(|firmware| firmware.status);
-        let found = format!("{:X}.{:02X} of {}", bcd >> 8, bcd & 0xFF, profile.title);
-        let good = known != Some(FirmwareStatus::Bad);
-        findings.push(Finding::of(
-            "firmware",
-            good,
-            found,
-            "known to fail: have the maker's update installed, or take another",
-        ));
+        let found = Said::new(words::FIRMWARE_IS, &[&version(bcd), &profile.title]);
+        // A profile that knows bad firmware says what to do: it is not loaded otherwise.
+        let advice = advised(profile, Topic::Firmware, language, words::READER_UNUSABLE_DO);
+        findings.push(Finding::of(words::FIRMWARE, !profile.firmware_is_bad(bcd), found, advice));
     }
     if !profiles.iter().any(|known| known.id == profile.id) {
         profiles.push(profile.clone());
+    }
+    findings
+}
+
+/// `bcdDevice` as people write it.
+fn version(bcd: u16) -> String {
+    format!("{:X}.{:02X}", bcd >> 8, bcd & 0xFF)
+}
+
+/// Readers of known models that are plugged in by USB and that the smart-card service does not list: their profile tells
+/// why.
+fn hidden_readers(
+    language: Language,
+    catalog: &ProfileCatalog,
+    machine: &Machine,
+    listed: &[ReaderProfile],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (usb, bcd_device) in machine.usb_devices() {
+        let named = catalog.readers().any(|profile| profile.matching.usb.contains(&usb));
+        // Listed under any profile that knows this id: it is there.
+        if !named || listed.iter().any(|profile| profile.matching.usb.contains(&usb)) {
+            continue;
+        }
+        let seen = Sighting { usb: Some(usb), bcd_device, ..Sighting::named("") };
+        let Ok(profile) = catalog.find_reader(&seen) else { continue };
+        let topic = if !profile.capability.pcsc {
+            Topic::Unsupported
+        } else if profile.has(Quirk::WedgeModeHidesCcid) {
+            Topic::WedgeMode
+        } else if profile.messages.in_language(Topic::DriverMissing, language.code()).is_some() {
+            Topic::DriverMissing
+        } else {
+            Topic::Replug
+        };
+        let id = format!("{:04X}:{:04X}", usb.vendor, usb.product);
+        let found = Said::new(words::READER_HIDDEN, &[&profile.title, &id]);
+        findings.push(Finding::bad(words::READER, found, advised(profile, topic, language, words::READER_HIDDEN_DO)));
     }
     findings
 }
@@ -181,23 +274,20 @@ fn driver(machine: &Machine, profiles: &[ReaderProfile]) -> Finding {
     let names = [("libccid", &ccid), ("acsccid", &acs)];
     let there: Vec<String> =
         names.iter().filter_map(|(name, version)| Some(format!("{name} {}", version.as_ref()?))).collect();
-    let found = if there.is_empty() { "none found".to_owned() } else { there.join(", ") };
+    let found = if there.is_empty() { Said::plain(words::NONE_FOUND) } else { Said::found(&there.join(", ")) };
     for profile in profiles {
         let linux = &profile.host.linux;
         let Some(least) = &linux.min_libccid else { continue };
         let enough = ccid.as_ref().is_some_and(|version| numbers(version) >= numbers(least));
         if !enough && acs.is_none() {
-            let instead = linux.alt_driver.as_ref().map(|driver| format!(", or {driver}")).unwrap_or_default();
-            let advice = format!(
-                "{} wants libccid {least} or newer{instead}; until then it may not start when it is plugged in: unplug it \
-                 and plug it in again",
-                profile.title
-            );
-            return Finding::bad("driver", found, advice);
+            let wanted = [Some(format!("libccid {least}")), linux.alt_driver.clone()];
+            let wanted: Vec<String> = wanted.into_iter().flatten().collect();
+            let advice = Said::new(words::DRIVER_OLD_DO, &[&profile.title, &wanted.join(" / ")]);
+            return Finding::bad(words::DRIVER, found, advice);
         }
     }
-    let advice = "install the class driver (Debian: apt-get install libccid)";
-    Finding::of("driver", !there.is_empty() || !cfg!(target_os = "linux"), found, advice)
+    let good = !there.is_empty() || !cfg!(target_os = "linux");
+    Finding::of(words::DRIVER, good, found, Said::plain(words::DRIVER_NONE_DO))
 }
 
 /// `1.10.2` → 1, 10, 2.
@@ -211,15 +301,13 @@ fn signals(machine: &Machine, profiles: &[ReaderProfile]) -> Option<Finding> {
     let escape = &profile.escape;
     let options = machine.property(CCID_SETTINGS, "ifdDriverOptions")?;
     let open = u32::from_str_radix(options.trim_start_matches("0x"), 16).is_ok_and(|bits| bits & 1 == 1);
+    let title: &str = &profile.title;
     let found = match (open || !escape.needs_driver_option, escape.via_transmit_with_card) {
-        (true, _) => format!("{}: the driver lets light and sound through", profile.title),
-        (false, true) => format!("{}: light and sound while a card lies there", profile.title),
-        (false, false) => format!(
-            "{}: none; the driver keeps the way closed (bit 0 of ifdDriverOptions in {CCID_SETTINGS} opens it, for all readers)",
-            profile.title
-        ),
+        (true, _) => Said::new(words::SIGNALS_OPEN, &[title]),
+        (false, true) => Said::new(words::SIGNALS_WITH_CARD, &[title]),
+        (false, false) => Said::new(words::SIGNALS_CLOSED, &[title, CCID_SETTINGS]),
     };
-    Some(Finding::good("light and sound", found))
+    Some(Finding::good(words::SIGNALS, found))
 }
 
 /// Where polkit is asked, it lets in who sits at the machine; a service user wants a rule.
@@ -227,15 +315,13 @@ fn policy(machine: &Machine) -> Finding {
     const POLICY: &str = "/usr/share/polkit-1/actions/org.debian.pcsc-lite.policy";
     const ACTION: &str = "org.debian.pcsc-lite.access_pcsc";
     if !machine.path(POLICY).exists() {
-        return Finding::good("polkit", "the smart-card service does not ask it");
+        return Finding::good(words::POLKIT, Said::plain(words::POLKIT_UNASKED));
     }
     let folders = ["/etc/polkit-1/rules.d", "/usr/share/polkit-1/rules.d"];
     let rules = folders.iter().filter_map(|folder| fs::read_dir(machine.path(folder)).ok()).flatten().flatten();
     let ruled = rules.filter_map(|rule| fs::read_to_string(rule.path()).ok()).any(|text| text.contains(ACTION));
-    let found = if ruled { "there is a rule for smart cards" } else { "there is no rule for smart cards" };
-    let advice = "a terminal that starts by itself sits at no seat: add a rule that grants \
-                  org.debian.pcsc-lite.access_pcsc and access_card to its user, in /etc/polkit-1/rules.d";
-    Finding::of("polkit", ruled, found, advice)
+    let found = Said::plain(if ruled { words::POLKIT_RULE } else { words::POLKIT_NO_RULE });
+    Finding::of(words::POLKIT, ruled, found, Said::plain(words::POLKIT_NO_RULE_DO))
 }
 
 /// Kernel modules that take a reader away from PC/SC: the usual ones, and those the profiles of what is plugged in name.
@@ -250,15 +336,11 @@ fn modules(machine: &Machine, profiles: &[ReaderProfile]) -> Finding {
     taken.sort_unstable();
     taken.dedup();
     if taken.is_empty() {
-        return Finding::good("kernel modules", "none in the way");
+        return Finding::good(words::KERNEL_MODULES, Said::plain(words::MODULES_NONE));
     }
     let lines: Vec<String> = taken.iter().map(|module| format!("blacklist {module}")).collect();
-    let advice = format!(
-        "they claim NFC readers before pcscd can: write \"{}\" into /etc/modprobe.d/teilhabe-terminal.conf, a line each, and \
-         start the machine anew",
-        lines.join("\", \"")
-    );
-    Finding::bad("kernel modules", taken.join(", "), advice)
+    let advice = Said::new(words::MODULES_DO, &[&lines.join("\", \"")]);
+    Finding::bad(words::KERNEL_MODULES, Said::found(&taken.join(", ")), advice)
 }
 
 /// The scanner that is configured as a device of its own.
@@ -266,16 +348,13 @@ fn scanner(config: &Config) -> Option<Finding> {
     let device = config.scanner.device.as_deref()?;
     let found = device.display().to_string();
     Some(match fs::File::open(device) {
-        Ok(_) => Finding::good("scanner", found),
+        Ok(_) => Finding::good(words::SCANNER, Said::found(&found)),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            let advice =
-                "let this user read it: add the user to the group `input`, or write a udev rule for the device";
-            Finding::bad("scanner", found, advice)
+            Finding::bad(words::SCANNER, Said::found(&found), Said::plain(words::SCANNER_DENIED_DO))
         }
         Err(error) => {
-            let advice =
-                "plug it in; if it is, look in /dev/input/by-id what it is called and correct [scanner] device";
-            Finding::bad("scanner", format!("{found}: {error}"), advice)
+            let found = Said::found(&format!("{found}: {error}"));
+            Finding::bad(words::SCANNER, found, Said::plain(words::SCANNER_MISSING_DO))
         }
     })
 }
@@ -283,25 +362,25 @@ fn scanner(config: &Config) -> Option<Finding> {
 fn clock() -> Finding {
     let clock = SystemClock::new(&SystemEntropy::default());
     let good = clock.synchronised();
-    let found = format!("{} {}", clock.wall(), if good { "synchronised" } else { "not synchronised" });
-    Finding::of("clock", good, found, "switch time synchronisation on: timedatectl set-ntp true")
+    let word = if good { words::CLOCK_GOOD } else { words::CLOCK_BAD };
+    Finding::of(words::CLOCK, good, Said::new(word, &[&clock.wall().to_string()]), Said::plain(words::CLOCK_DO))
 }
 
 fn data(config: &Config) -> Vec<Finding> {
     let path: &Path = &config.data;
-    let advice = "start the terminal once, or name its directory with --data";
-    let mut findings = vec![Finding::of("data directory", path.exists(), path.display().to_string(), advice)];
+    let found = Said::found(&path.display().to_string());
+    let mut findings = vec![Finding::of(words::DATA, path.exists(), found, Said::plain(words::DATA_DO))];
     if !path.exists() {
         return findings;
     }
-    let advice = "see the run book, \"When the terminal is blocked\"";
+    let advice = Said::plain(words::RECORDS_DO);
     findings.push(match ask(config, Question::Outbox) {
         Ok(answer) => {
             let (waiting, oldest) = (answer["waiting"].as_u64().unwrap_or(0), answer["oldest"].as_str().unwrap_or("-"));
-            let found = format!("{waiting} waiting, oldest {oldest}");
-            Finding::of("records", answer.get("error").is_none(), found, advice)
+            let found = Said::new(words::RECORDS_WAIT, &[&waiting.to_string(), oldest]);
+            Finding::of(words::RECORDS, answer.get("error").is_none(), found, advice)
         }
-        Err(error) => Finding::bad("records", format!("{error:#}"), advice),
+        Err(error) => Finding::bad(words::RECORDS, Said::found(&format!("{error:#}")), advice),
     });
     findings
 }

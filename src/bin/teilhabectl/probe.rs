@@ -19,7 +19,10 @@ use teilhabe_terminal::{
     profile::{Atr, Interface, ProfileCatalog, ReaderProfile, Sighting, UsbId, Verdict},
 };
 
-use crate::say;
+use crate::{
+    say,
+    words::{self, Language},
+};
 
 /// A card and where it lies.
 struct Lying {
@@ -28,19 +31,19 @@ struct Lying {
 }
 
 /// Waits for a card, talks to it as a terminal would that knows no account, and writes the dialogue down.
-pub fn probe(catalog: &ProfileCatalog, out: Option<&Path>, wait: Duration) -> anyhow::Result<bool> {
-    let mut reader = PcscReaders.open().context("no reader can be asked; teilhabectl doctor says why")?;
-    let Lying { slot, atr: raw } = card_within(&mut *reader, wait)?;
+pub fn probe(language: Language, catalog: &ProfileCatalog, out: Option<&Path>, wait: Duration) -> anyhow::Result<bool> {
+    let mut reader = PcscReaders.open().context(words::PROBE_NO_READER.text(language))?;
+    let Lying { slot, atr: raw } = card_within(language, &mut *reader, wait)?;
     let ReaderIdentity { usb, bcd_device, firmware_text } = reader.identity(&slot);
     let usb = usb.map(|(vendor, product)| UsbId { vendor, product });
     let seen = Sighting { usb, bcd_device, firmware_text: firmware_text.as_deref(), ..Sighting::named(&slot.0) };
     let profile = catalog.find_reader(&seen)?.clone();
     let interface = profile.slot_role(&slot.0).interface();
-    let Some(interface) = interface else { bail!("the slot \"{}\" takes no cards of customers", slot.0) };
+    let Some(interface) = interface else { bail!(words::PROBE_SLOT.with(language, &[&slot.0])) };
     let atr = Atr::new(&raw);
     let mut recording = Recording::default();
     if let Verdict::Probe(candidates) = catalog.candidates(&atr, interface) {
-        let mut channel = reader.connect(&slot).context("the card cannot be reached")?;
+        let mut channel = reader.connect(&slot).context(words::PROBE_UNREACHABLE.text(language))?;
         let now = Timestamp::UNIX_EPOCH;
         // What it comes to is found out from what is written, below.
         let _ = card::identify(
@@ -53,25 +56,25 @@ pub fn probe(catalog: &ProfileCatalog, out: Option<&Path>, wait: Duration) -> an
         );
         channel.end(Disposition::Unpower);
     }
-    let text = written(catalog, &profile, interface, &raw, &recording.masked())?;
+    let text = written(language, catalog, &profile, interface, &raw, &recording.masked())?;
     match out {
         Some(file) => {
             fs::write(file, &text).with_context(|| file.display().to_string())?;
-            say(format_args!("written to {}; look it over before you pass it on", file.display()))?;
+            say(words::PROBE_WRITTEN.with(language, &[&file.display().to_string()]))?;
         }
         None => say(text.trim_end())?,
     }
     Ok(true)
 }
 
-fn card_within(reader: &mut dyn CardReader, wait: Duration) -> anyhow::Result<Lying> {
+fn card_within(language: Language, reader: &mut dyn CardReader, wait: Duration) -> anyhow::Result<Lying> {
     #[expect(clippy::disallowed_methods, reason = "a person lays the card on, by the real clock")]
     let end = Instant::now() + wait;
     let mut mute = false;
     loop {
         for event in reader.wait(Duration::from_millis(500))? {
             match event {
-                ReaderEvent::Slots(slots) => ensure!(!slots.is_empty(), "no reader is plugged in"),
+                ReaderEvent::Slots(slots) => ensure!(!slots.is_empty(), words::PROBE_NOTHING.text(language)),
                 ReaderEvent::CardPresented { slot, atr, .. } => return Ok(Lying { slot, atr }),
                 ReaderEvent::CardMute { .. } => mute = true,
                 ReaderEvent::CardRemoved { .. } => mute = false,
@@ -79,13 +82,14 @@ fn card_within(reader: &mut dyn CardReader, wait: Duration) -> anyhow::Result<Ly
         }
         #[expect(clippy::disallowed_methods, reason = "as above")]
         let over = Instant::now() > end;
-        ensure!(!over || !mute, "the card that lies there says nothing");
-        ensure!(!over, "no card within {} s; hold one to the reader and try again", wait.as_secs());
+        ensure!(!over || !mute, words::PROBE_MUTE.text(language));
+        ensure!(!over, words::PROBE_NO_CARD.with(language, &[&wait.as_secs().to_string()]));
     }
 }
 
 /// The masked dialogue, with what it comes to when it is told again.
 fn written(
+    language: Language,
     catalog: &ProfileCatalog,
     profile: &ReaderProfile,
     interface: Interface,
@@ -99,10 +103,7 @@ fn written(
             let mut player = recording.play();
             let now = Timestamp::UNIX_EPOCH;
             let told = card::identify(&mut player, profile, &parsed, &candidates, &Trust::default(), now);
-            ensure!(
-                player.is_faithful(),
-                "without what names the card its dialogue would be another; nothing was written"
-            );
+            ensure!(player.is_faithful(), words::PROBE_UNFAITHFUL.text(language));
             match told {
                 Ok(reading) => format!("identified level {}", reading.identified.level.get()),
                 Err(error) => error.code().to_owned(),

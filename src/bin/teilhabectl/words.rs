@@ -1,0 +1,271 @@
+//! What `doctor`, `probe` and `profiles check` say to people: one table, each text with its stable code in the interface's
+//! languages. `{}` stands for what was found, in the same order in every language.
+
+use std::env;
+
+use teilhabe_terminal::{app::config::Config, profile::Fault};
+
+/// A language the interface is shipped with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// The shipped default.
+    German,
+    /// The language of the sources.
+    English,
+}
+
+impl Language {
+    /// That of the installation if its configuration is named, else that of the person's session, else the default.
+    pub fn of(config: &Config, configured: bool) -> Self {
+        let session = || {
+            let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| env::var(name).ok());
+            set.into_iter().find(|locale| !locale.is_empty())
+        };
+        let named = if configured { None } else { session() };
+        Self::named(named.as_deref().unwrap_or_default())
+            .or_else(|| Self::named(&config.language))
+            .unwrap_or(Self::German)
+    }
+
+    /// By a locale such as `de_DE.UTF-8` or `en`.
+    fn named(locale: &str) -> Option<Self> {
+        match locale.get(..2)? {
+            "de" => Some(Self::German),
+            "en" => Some(Self::English),
+            _ => None,
+        }
+    }
+
+    /// As profiles name it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::German => "de",
+            Self::English => "en",
+        }
+    }
+}
+
+/// One text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// Stable.
+    pub code: &'static str,
+    en: &'static str,
+    de: &'static str,
+}
+
+impl Word {
+    /// The text without anything to put in.
+    pub const fn text(self, language: Language) -> &'static str {
+        match language {
+            Language::German => self.de,
+            Language::English => self.en,
+        }
+    }
+
+    /// The text with these values in their places.
+    pub fn with(self, language: Language, values: &[&str]) -> String {
+        let mut parts = self.text(language).split("{}");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for (part, value) in parts.zip(values) {
+            text.push_str(value);
+            text.push_str(part);
+        }
+        text
+    }
+}
+
+macro_rules! words {
+    ($($(#[$only:meta])* $name:ident $code:literal $en:literal $de:literal)*) => {
+        $($(#[$only])* pub const $name: Word = Word { code: $code, en: $en, de: $de };)*
+        #[cfg(test)]
+        const ALL: &[Word] = &[$($(#[$only])* $name),*];
+    };
+}
+
+words! {
+    // What the doctor looks at.
+    READER "reader" "reader" "Kartenleser"
+    FIRMWARE "firmware" "firmware" "Firmware"
+    DRIVER "driver" "driver" "Treiber"
+    SIGNALS "signals" "light and sound" "Licht und Ton"
+    POLKIT "polkit" "polkit" "polkit"
+    KERNEL_MODULES "kernel_modules" "kernel modules" "Kernelmodule"
+    SCANNER "scanner" "scanner" "Scanner"
+    CLOCK "clock" "clock" "Uhr"
+    DATA "data" "data directory" "Datenverzeichnis"
+    RECORDS "records" "records" "Buchungen"
+
+    FOUND "found" "{}" "{}"
+
+    READER_DENIED "reader_denied" "access denied" "Zugriff verweigert"
+    READER_DENIED_DO "reader_denied_do"
+        "let this user use smart cards: install the polkit rule of the package, or sign in at the machine itself"
+        "diesem Benutzer Chipkarten erlauben: die polkit-Regel des Pakets einrichten oder sich am Gerät selbst anmelden"
+    SERVICE_MISSING "service_missing"
+        "the smart-card service does not answer ({})"
+        "der Chipkartendienst antwortet nicht ({})"
+    SERVICE_MISSING_DO "service_missing_do"
+        "install and start pcscd (Debian: apt-get install pcscd); numbers and codes work without it"
+        "pcscd installieren und starten (Debian: apt-get install pcscd); Nummern und Codes gehen auch ohne"
+    READER_NONE "reader_none" "none is plugged in" "keiner angesteckt"
+    READER_NONE_DO "reader_none_do"
+        "plug the reader in; if it is, try another port, and look below whether its driver knows it"
+        "den Leser anstecken; steckt er schon, einen anderen Anschluss versuchen und unten nachsehen, ob der Treiber ihn kennt"
+    READER_AMBIGUOUS_DO "reader_ambiguous_do"
+        "give one of them a higher `priority` or a longer expression: teilhabectl profiles check"
+        "einem davon eine höhere `priority` oder einen längeren Ausdruck geben: teilhabectl profiles check"
+    READER_UNUSABLE_DO "reader_unusable_do"
+        "this model cannot be used; take one of firmware-profiles/README.md"
+        "dieses Modell ist nicht verwendbar; eines aus firmware-profiles/README.md nehmen"
+    READER_HIDDEN "reader_hidden"
+        "{} ({}) is plugged in, and the smart-card service does not list it"
+        "{} ({}) ist angesteckt, der Chipkartendienst führt ihn aber nicht"
+    READER_HIDDEN_DO "reader_hidden_do"
+        "unplug it and plug it in again; if that does not help, its driver is missing or too old, see below"
+        "abziehen und wieder anstecken; hilft das nicht, fehlt sein Treiber oder ist zu alt, siehe unten"
+    PROFILE_SAYS "profile_says" "{}" "{}"
+    #[cfg(not(feature = "pcsc"))]
+    NO_PCSC "no_pcsc" "this build has no PC/SC" "dieses Programm ist ohne PC/SC gebaut"
+    FIRMWARE_IS "firmware_is" "{} of {}" "{} in {}"
+
+    NONE_FOUND "none_found" "none found" "keiner gefunden"
+    DRIVER_OLD_DO "driver_old_do"
+        "{} wants {} or newer; until then it may not start when it is plugged in: unplug it and plug it in again"
+        "{} braucht {} oder neuer; bis dahin startet er nach dem Anstecken vielleicht nicht: abziehen und wieder anstecken"
+    DRIVER_NONE_DO "driver_none_do"
+        "install the class driver (Debian: apt-get install libccid)"
+        "den Klassentreiber installieren (Debian: apt-get install libccid)"
+    SIGNALS_OPEN "signals_open" "{}: the driver lets light and sound through" "{}: der Treiber lässt Licht und Ton durch"
+    SIGNALS_WITH_CARD "signals_with_card"
+        "{}: light and sound while a card lies there"
+        "{}: Licht und Ton, solange eine Karte aufliegt"
+    SIGNALS_CLOSED "signals_closed"
+        "{}: none; the driver keeps the way closed (bit 0 of ifdDriverOptions in {} opens it, for all readers)"
+        "{}: keine; der Treiber hält den Weg geschlossen (Bit 0 von ifdDriverOptions in {} öffnet ihn, für alle Leser)"
+    POLKIT_UNASKED "polkit_unasked" "the smart-card service does not ask it" "der Chipkartendienst fragt es nicht"
+    POLKIT_RULE "polkit_rule" "there is a rule for smart cards" "es gibt eine Regel für Chipkarten"
+    POLKIT_NO_RULE "polkit_no_rule" "there is no rule for smart cards" "es gibt keine Regel für Chipkarten"
+    POLKIT_NO_RULE_DO "polkit_no_rule_do"
+        "a terminal that starts by itself sits at no seat: add a rule that grants org.debian.pcsc-lite.access_pcsc and access_card to its user, in /etc/polkit-1/rules.d"
+        "ein Terminal, das von selbst startet, sitzt an keinem Platz: in /etc/polkit-1/rules.d seinem Benutzer org.debian.pcsc-lite.access_pcsc und access_card erlauben"
+    MODULES_NONE "modules_none" "none in the way" "keines im Weg"
+    MODULES_DO "modules_do"
+        "they claim NFC readers before pcscd can: write \"{}\" into /etc/modprobe.d/teilhabe-terminal.conf, a line each, and start the machine anew"
+        "sie belegen NFC-Leser vor pcscd: \"{}\" je in eine Zeile von /etc/modprobe.d/teilhabe-terminal.conf schreiben und das Gerät neu starten"
+    SCANNER_DENIED_DO "scanner_denied_do"
+        "let this user read it: add the user to the group `input`, or write a udev rule for the device"
+        "diesem Benutzer das Lesen erlauben: ihn in die Gruppe `input` aufnehmen oder eine udev-Regel für das Gerät schreiben"
+    SCANNER_MISSING_DO "scanner_missing_do"
+        "plug it in; if it is, look in /dev/input/by-id what it is called and correct [scanner] device"
+        "anstecken; steckt er schon, in /dev/input/by-id nachsehen, wie er heißt, und [scanner] device berichtigen"
+    CLOCK_GOOD "clock_good" "{} synchronised" "{} abgeglichen"
+    CLOCK_BAD "clock_bad" "{} not synchronised" "{} nicht abgeglichen"
+    CLOCK_DO "clock_do"
+        "switch time synchronisation on: timedatectl set-ntp true"
+        "den Zeitabgleich einschalten: timedatectl set-ntp true"
+    DATA_DO "data_do"
+        "start the terminal once, or name its directory with --data"
+        "das Terminal einmal starten oder sein Verzeichnis mit --data nennen"
+    RECORDS_WAIT "records_wait" "{} waiting, oldest {}" "{} warten, älteste {}"
+    RECORDS_DO "records_do"
+        "see the run book, \"When the terminal is blocked\""
+        "siehe Betriebshandbuch, „When the terminal is blocked“"
+
+    PROBE_NO_READER "probe_no_reader"
+        "no reader can be asked; teilhabectl doctor says why"
+        "kein Leser ist ansprechbar; teilhabectl doctor sagt, warum"
+    PROBE_NOTHING "probe_nothing" "no reader is plugged in" "kein Leser ist angesteckt"
+    PROBE_SLOT "probe_slot"
+        "the slot \"{}\" takes no cards of customers"
+        "der Schacht „{}“ nimmt keine Karten von Gästen"
+    PROBE_UNREACHABLE "probe_unreachable" "the card cannot be reached" "die Karte ist nicht erreichbar"
+    PROBE_WRITTEN "probe_written"
+        "written to {}; look it over before you pass it on"
+        "nach {} geschrieben; vor dem Weitergeben durchsehen"
+    PROBE_MUTE "probe_mute" "the card that lies there says nothing" "die aufliegende Karte antwortet nicht"
+    PROBE_NO_CARD "probe_no_card"
+        "no card within {} s; hold one to the reader and try again"
+        "keine Karte innerhalb von {} s; eine an den Leser halten und noch einmal versuchen"
+    PROBE_UNFAITHFUL "probe_unfaithful"
+        "without what names the card its dialogue would be another; nothing was written"
+        "ohne das, was die Karte benennt, liefe ihr Gespräch anders; nichts wurde geschrieben"
+
+    PROFILE_DISABLED "profile_disabled" "disabled: {}: {} [{}]" "außer Kraft: {}: {} [{}]"
+}
+
+/// What is wrong with a profile file. In German by its kind, with the program's own English words behind where they name
+/// something that only they know; the run book has the rest.
+pub fn fault(language: Language, fault: &Fault) -> String {
+    let detail = fault.to_string();
+    if language == Language::English {
+        return detail;
+    }
+    let (kind, known) = match fault {
+        Fault::Unreadable(_) => ("die Datei ist nicht lesbar", true),
+        Fault::TooLarge => ("die Datei ist größer als 64 KiB", false),
+        Fault::NotUtf8(_) => ("die Datei ist kein Text in UTF-8", true),
+        Fault::Syntax(_) => ("das ist kein TOML", true),
+        Fault::UnknownKey(_) => ("diesen Schlüssel gibt es nicht", true),
+        Fault::UnknownWord(_) => ("dieses Wort gibt es hier nicht", true),
+        Fault::Missing(_) => ("ein Schlüssel fehlt", true),
+        Fault::Value(_) => ("der Wert ist nicht erlaubt", true),
+        Fault::Schema(_) => ("`schema` muss 1 sein", false),
+        Fault::Kind => ("`kind` ist \"reader\" oder \"card\"", false),
+        Fault::Id(_) => ("die `id` ist kein einfacher Name", true),
+        Fault::FileName { .. } => ("die Datei muss heißen wie ihr Profil", true),
+        Fault::TooMany => ("mehr als 256 Profile; dieses bleibt außen vor", false),
+        Fault::DuplicateId => ("eine andere Datei hat dieselbe `id`; beide sind außer Kraft", false),
+        Fault::KeyMaterial => ("Schlüssel einer Karte gehören in ein SAM oder zum Konto, nie in ein Profil", false),
+        Fault::RawBytes => ("rohe Bytes; Signale sind benannte Verben wie \"led_green:300\"", false),
+        Fault::Pattern(_) => ("der Ausdruck ist falsch oder zu groß", true),
+        Fault::PatternWithoutSample(_) => ("der Ausdruck passt auf keines der eigenen Beispiele unter [tests]", true),
+        Fault::SampleRole { .. } => ("ein Beispiel bekommt eine andere Rolle, als die Datei sagt", true),
+        Fault::SampleAtr { .. } => ("ein Beispiel-ATR passt nicht, wie die Datei sagt", true),
+        Fault::MatchesEverything => {
+            ("[match] nennt keine Bedingung; nur `generic-ccid` und `fallback-unknown` passen auf alles", false)
+        }
+        Fault::LevelTooHigh { .. } => ("die Stufe liegt über dem, was das Verfahren beweisen kann", true),
+        Fault::Method(_) => ("das Verfahren geht nicht mit dem, was das Profil sagt", true),
+        Fault::NeverRead(_) => ("ein Schritt liest, was [privacy] never_read verbietet", true),
+        Fault::Ambiguous { .. } => {
+            ("zwei Profile passen auf dasselbe und haben denselben Rang; beide sind außer Kraft", true)
+        }
+    };
+    if known { format!("{kind} ({detail})") } else { kind.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_text_is_there_in_both_languages() {
+        let mut codes = BTreeSet::new();
+        for word in ALL {
+            assert!(codes.insert(word.code), "{} stands there twice", word.code);
+            assert!(!word.en.is_empty() && !word.de.is_empty(), "{}", word.code);
+            assert_eq!(word.en.matches("{}").count(), word.de.matches("{}").count(), "{}", word.code);
+        }
+        assert_eq!(FIRMWARE_IS.with(Language::German, &["2.03", "X"]), "2.03 in X");
+        // A value is never taken for a place to fill.
+        assert_eq!(FIRMWARE_IS.with(Language::English, &["{}", "X"]), "{} of X");
+    }
+
+    #[test]
+    fn locales_name_languages() {
+        for (locale, expected) in [
+            ("de_DE.UTF-8", Some(Language::German)),
+            ("de", Some(Language::German)),
+            ("en_GB.UTF-8", Some(Language::English)),
+            ("C.UTF-8", None),
+            ("fr_FR", None),
+            ("", None),
+            ("d", None),
+        ] {
+            assert_eq!(Language::named(locale), expected, "{locale}");
+        }
+    }
+}
