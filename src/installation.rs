@@ -12,7 +12,7 @@ use crate::{
     adapters::{
         secrets::{ArgonPins, DATABASE_KEY, KeyOrigin, PIN_PEPPER, SecretFile, SecretsError, WrappingKey},
         sqlite::{Journal, JournalError},
-        system::SystemEntropy,
+        system::{SystemEntropy, own_files_only},
     },
     app::config::{Config, SecretSource},
     ports::SecretStore,
@@ -42,6 +42,60 @@ pub enum InstallationError {
     Journal(#[from] JournalError),
 }
 
+impl InstallationError {
+    /// What is wrong with the installation in `data` and what to do about it, for whoever starts the program: German for
+    /// `de`, English otherwise.
+    #[must_use]
+    pub fn advice(&self, data: &Path, language: &str) -> String {
+        let place = data.display();
+        let (german, english) = match self {
+            Self::Journal(JournalError::OtherInstance) => (
+                format!("Mit den Daten in {place} läuft schon ein Terminal. Sein Fenster benutzen oder es erst beenden."),
+                format!("A terminal runs on the data in {place} already. Use its window, or end it first."),
+            ),
+            Self::Journal(JournalError::Denied) => denied(data),
+            Self::Directory { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => denied(data),
+            Self::Directory { source, .. } => (
+                format!("Das Datenverzeichnis {place} ist nicht benutzbar: {source}. Den Pfad unter „data“ prüfen."),
+                format!("The data directory {place} cannot be used: {source}. Check the path under `data`."),
+            ),
+            Self::Journal(JournalError::Full) => (
+                format!("Die Platte mit {place} ist voll. Platz schaffen, dann neu starten."),
+                format!("The disk with {place} is full. Make room, then start again."),
+            ),
+            Self::Journal(JournalError::ReadOnly) => (
+                format!("Die Platte mit {place} nimmt nichts an. Dateisystem prüfen, dann neu starten."),
+                format!("The disk with {place} takes no writes. Check the file system, then start again."),
+            ),
+            Self::Secrets(SecretsError::KeyMissing(path)) => (
+                format!(
+                    "Der Schlüssel zu den Daten in {place} fehlt ({}). Wird er von systemd übergeben, heißt er in der Unit \
+                     LoadCredentialEncrypted=teilhabe-wrapping-key. Nichts löschen; siehe docs/runbook.md, key_missing.",
+                    path.display()
+                ),
+                format!(
+                    "The key to the data in {place} is missing ({}). If systemd hands it over, the unit says \
+                     LoadCredentialEncrypted=teilhabe-wrapping-key. Delete nothing; see docs/runbook.md, key_missing.",
+                    path.display()
+                ),
+            ),
+            other => (
+                format!("Die Daten in {place} sind nicht benutzbar: {other}. Nichts löschen; siehe docs/runbook.md."),
+                format!("The data in {place} cannot be used: {other}. Delete nothing; see docs/runbook.md."),
+            ),
+        };
+        if language == "de" { german } else { english }
+    }
+}
+
+fn denied(data: &Path) -> (String, String) {
+    let place = data.display();
+    (
+        format!("{place} gehört einem anderen Benutzer. Als Verwalter: chown -R BENUTZER {place}"),
+        format!("{place} belongs to another user. As administrator: chown -R USER {place}"),
+    )
+}
+
 /// An opened installation.
 pub struct Installation {
     /// Records.
@@ -63,6 +117,7 @@ impl Installation {
     /// [`InstallationError`]; nothing is recreated over something that was there.
     pub fn open(config: &Config) -> Result<Self, InstallationError> {
         let data = &config.data;
+        own_files_only();
         make_private(data).map_err(|source| InstallationError::Directory { path: data.clone(), source })?;
         // Before anything is made: of two that start for the first time, one makes the keys and the other ends.
         let held = Journal::hold(data)?;
@@ -100,6 +155,37 @@ fn wrapping_key(data: &Path, source: SecretSource) -> Result<WrappingKey, Secret
                 WrappingKey::from_file(&file)
             } else {
                 WrappingKey::make_file(&file, &SystemEntropy::default())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever starts the program reads which data are meant and what to do, in the language of the installation.
+    #[test]
+    fn every_failure_names_the_data_and_a_way_out() {
+        let data = Path::new("/srv/terminal");
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let cases = [
+            (InstallationError::Journal(JournalError::OtherInstance), "beenden", "end it"),
+            (InstallationError::Journal(JournalError::Denied), "chown", "chown"),
+            (InstallationError::Directory { path: data.to_owned(), source: denied }, "chown", "chown"),
+            (InstallationError::Journal(JournalError::Full), "Platz schaffen", "Make room"),
+            (InstallationError::Journal(JournalError::ReadOnly), "Dateisystem prüfen", "file system"),
+            (
+                InstallationError::Secrets(SecretsError::KeyMissing("/run/key".into())),
+                "LoadCredentialEncrypted=teilhabe-wrapping-key",
+                "LoadCredentialEncrypted=teilhabe-wrapping-key",
+            ),
+            (InstallationError::Journal(JournalError::WrongKey), "Nichts löschen", "Delete nothing"),
+        ];
+        for (error, german, english) in cases {
+            for (language, way_out) in [("de", german), ("en", english)] {
+                let advice = error.advice(data, language);
+                assert!(advice.contains("/srv/terminal") && advice.contains(way_out), "{advice}");
             }
         }
     }

@@ -91,10 +91,11 @@ struct Ended {
     error: anyhow::Error,
 }
 
-impl From<InstallationError> for Ended {
-    fn from(error: InstallationError) -> Self {
+impl Ended {
+    fn without_data(error: &InstallationError, config: &Config) -> Self {
         let other = matches!(error, InstallationError::Journal(JournalError::OtherInstance));
-        Self { code: if other { OTHER_INSTANCE } else { NO_JOURNAL }, error: error.into() }
+        let error = anyhow::Error::msg(error.advice(&config.data, &config.language));
+        Self { code: if other { OTHER_INSTANCE } else { NO_JOURNAL }, error }
     }
 }
 
@@ -174,7 +175,8 @@ fn configuration(arguments: &Arguments) -> Result<Config, Ended> {
 
 /// Joins the real parts and starts them.
 fn start(config: Config, face: Face) -> Result<Running, Ended> {
-    let Installation { journal, reopen, secrets, pins, key_origin } = Installation::open(&config)?;
+    let opened = Installation::open(&config).map_err(|error| Ended::without_data(&error, &config))?;
+    let Installation { journal, reopen, secrets, pins, key_origin } = opened;
     tracing::info!(origin = key_origin.word(), "wrapping key");
     let entropy = Arc::new(SystemEntropy::default());
     let clock = Arc::new(SystemClock::new(&*entropy));

@@ -356,7 +356,7 @@ const fn moment(chime: Chime) -> Moment {
 #[must_use]
 pub fn blocked_by(error: &JournalError) -> BlockedBy {
     match error {
-        JournalError::Full | JournalError::ReadOnly => BlockedBy::DiskFull,
+        JournalError::Full | JournalError::ReadOnly | JournalError::Denied => BlockedBy::DiskFull,
         JournalError::WrongKey => BlockedBy::WrongKey,
         JournalError::Schema { .. } => BlockedBy::SchemaTooNew,
         JournalError::OtherInstance => BlockedBy::OtherInstance,

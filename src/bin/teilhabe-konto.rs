@@ -37,6 +37,8 @@ use tokio::{
 
 /// Where `serve` left its address, so that the office's codes lead to it.
 const ADDRESS: &str = "address";
+/// Held by the one that serves.
+const LOCK: &str = "lock";
 
 /// The protocol as `tests/openapi` makes it from the wire types and compares it with them.
 const OPENAPI: &str = include_str!("../../docs/openapi.json");
@@ -476,6 +478,10 @@ fn say(text: &str) {
 
 fn serve(serving: &Serving, demo: bool) -> anyhow::Result<()> {
     fs::create_dir_all(&serving.data).with_context(|| format!("{}", serving.data.display()))?;
+    let lock = fs::File::create(serving.data.join(LOCK)).with_context(|| format!("{}", serving.data.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("another teilhabe-konto serves {}; end it first", serving.data.display());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (host, _) = serving.listen.rsplit_once(':').context("--listen is not HOST:PORT")?;

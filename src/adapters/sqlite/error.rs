@@ -19,6 +19,9 @@ pub enum JournalError {
     /// The disk takes no writes. Nothing was committed; the file system must be repaired.
     #[error("the disk is read-only")]
     ReadOnly,
+    /// This user may not use the files: they were made by another one. Nothing was committed.
+    #[error("the files belong to another user")]
+    Denied,
     /// The device failed while writing: whether the last commit is on disk is not known. Open again and look it up.
     #[error("the disk failed ({code})")]
     Disk {
@@ -68,7 +71,7 @@ impl JournalError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Busy => "journal_busy",
-            Self::Full | Self::ReadOnly => "disk_full",
+            Self::Full | Self::ReadOnly | Self::Denied => "disk_full",
             Self::Disk { .. } => "disk_failed",
             Self::Damaged { .. } => "journal_damaged",
             Self::WrongKey => "wrong_key",
@@ -88,7 +91,9 @@ impl From<rusqlite::Error> for JournalError {
         match failure.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy,
             ErrorCode::DiskFull => Self::Full,
-            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Self::ReadOnly,
+            ErrorCode::ReadOnly => Self::ReadOnly,
+            // SQLite does not open what the system denies, and says no more than that.
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Self::Denied,
             ErrorCode::SystemIoFailure => Self::Disk { code: format!("sqlite {}", failure.extended_code) },
             _ => Self::damaged(error.to_string()),
         }
@@ -99,7 +104,8 @@ impl From<io::Error> for JournalError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => Self::ReadOnly,
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            io::ErrorKind::PermissionDenied => Self::Denied,
             _ => Self::Disk { code: error.to_string() },
         }
     }
@@ -160,7 +166,7 @@ mod tests {
         let cases = [
             (ffi::SQLITE_FULL, JournalError::Full),
             (ffi::SQLITE_READONLY, JournalError::ReadOnly),
-            (ffi::SQLITE_CANTOPEN, JournalError::ReadOnly),
+            (ffi::SQLITE_CANTOPEN, JournalError::Denied),
             (ffi::SQLITE_BUSY, JournalError::Busy),
             (ffi::SQLITE_IOERR_FSYNC, disk(ffi::SQLITE_IOERR_FSYNC)),
             (ffi::SQLITE_IOERR_WRITE, disk(ffi::SQLITE_IOERR_WRITE)),
@@ -176,5 +182,6 @@ mod tests {
         assert!(matches!(JournalError::from(rusqlite::Error::QueryReturnedNoRows), JournalError::Damaged { .. }));
         assert_eq!(JournalError::from(io::Error::from(io::ErrorKind::StorageFull)), JournalError::Full);
         assert_eq!(JournalError::from(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)), JournalError::ReadOnly);
+        assert_eq!(JournalError::from(io::Error::from(io::ErrorKind::PermissionDenied)), JournalError::Denied);
     }
 }

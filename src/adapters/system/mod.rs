@@ -1,4 +1,4 @@
-//! Clocks and chance of the machine: the only place that reads them.
+//! Clocks and chance of the machine: the only place that reads them. And what the process may leave for others to read.
 
 use std::{
     fs,
@@ -17,6 +17,13 @@ use crate::ports::{Clock, Entropy};
 const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 /// Id of this run of the kernel, random (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// From here on every file this process makes is for its own user alone, SQLite's included, which know no mode of their
+/// own (umask(2)).
+pub fn own_files_only() {
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
 
 /// The machine's clocks.
 #[derive(Debug)]
