@@ -50,7 +50,9 @@ impl InstallationError {
         let place = data.display();
         let (german, english) = match self {
             Self::Journal(JournalError::OtherInstance) => (
-                format!("Mit den Daten in {place} läuft schon ein Terminal. Sein Fenster benutzen oder es erst beenden."),
+                format!(
+                    "Mit den Daten in {place} läuft schon ein Terminal. Sein Fenster benutzen oder es erst beenden."
+                ),
                 format!("A terminal runs on the data in {place} already. Use its window, or end it first."),
             ),
             Self::Journal(JournalError::Denied) => denied(data),
