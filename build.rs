@@ -3,12 +3,23 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    small_programs();
     #[cfg(feature = "gui")]
     if let Err(error) = window() {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// What the linker can do for the size of an installed program: relocations packed into a tenth of their room, which glibc
+/// reads from 2.36 on (Debian 12), and equal functions kept once. Only where the toolchain links with lld by itself.
+fn small_programs() {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    if is("PROFILE", "release") && is("TARGET", "x86_64-unknown-linux-gnu") {
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        println!("cargo:rustc-link-arg-bins=-Wl,--icf=safe");
+    }
 }
 
 #[cfg(feature = "gui")]

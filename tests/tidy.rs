@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     (
         "card",
         &["domain", "cbor", "profile", "ports", "card"],
-        &["thiserror", "jiff", "aws_lc_rs", "p256", "data_encoding", "uuid"],
+        &["thiserror", "jiff", "aws_lc_rs", "data_encoding", "uuid"],
     ),
     ("terminal", &["domain", "terminal"], &["jiff"]),
     ("adapters", &[], &[]),
@@ -82,7 +82,6 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
             "flate2",
             "data_encoding",
             "tracing",
-            "p256",
             "anyhow",
             "rustix",
             "zeroize",

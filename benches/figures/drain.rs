@@ -26,6 +26,8 @@ struct Drained {
     records: u64,
     /// From the first sign of the queue to its end, greeting included.
     time: Duration,
+    /// Until the first batch was answered: greeting and documents included.
+    first: Duration,
     /// Without the first batch, which came with the greeting.
     after_first: Option<f64>,
     peak_mb: f64,
@@ -76,7 +78,7 @@ pub fn drain(pcscd: &Pcscd, scale: Scale) -> Taken<Figure> {
             .to_owned(),
         floor: None,
         met: value >= 3000.0 && poor_s <= POOR_LIMIT_S && tap_p99 <= 10.0 && newly as u64 >= good.records,
-        more: json!({ "records": good.records, "after_first_batch": good.after_first, "newly_booked": newly,
+        more: json!({ "records": good.records, "first_batch_s": good.first.as_secs_f64(), "after_first_batch": good.after_first, "newly_booked": newly,
                       "peak_mb": good.peak_mb,
                       "poor_line": { "records": poor.records, "seconds": poor.time.as_secs_f64(), "seconds_for_10000": poor_s },
                       "taps_meanwhile": { "taps": meanwhile.len(), "p50": rank_ms(&meanwhile, 0.5), "p99": tap_p99 } }),
@@ -110,7 +112,7 @@ fn emptied(site: &Site, pcscd: &Pcscd) -> Taken<Drained> {
     let peak_mb = program.peak_mb();
     program.stop();
     let after_first = (left > 0).then(|| left as f64 / (end - under_way).as_secs_f64());
-    Ok(Drained { records, time: end - begin, after_first, peak_mb })
+    Ok(Drained { records, time: end - begin, first: under_way - begin, after_first, peak_mb })
 }
 
 /// Shares of taps while the queue is being emptied.

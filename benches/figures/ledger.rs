@@ -1,12 +1,18 @@
 //! P10: what a booking costs the account, with an empty ledger and with one that has seen years.
 
-use std::{fs, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use teilhabe_terminal::{
     account::{
         Account, AccountError,
-        intake::{Intake, Posted},
+        inspection::{Posted, inspect},
+        intake::Intake,
         ledger::Posting,
         store::StoreError,
     },
@@ -43,10 +49,13 @@ pub fn bookings(pcscd: &Pcscd, scale: Scale) -> Taken<Figure> {
         rates.push((*entries, rate(&there, *entries, &posted)?));
         fs::remove_dir_all(&there).unwrap();
     }
-    let (first, last) = (rates[0].1, rates[rates.len() - 1].1);
+    let (first, last) = (rates[0].1.per_s, rates[rates.len() - 1].1.per_s);
     let dearer = first / last;
-    let rates: Vec<_> =
-        rates.iter().map(|(entries, rate)| json!({ "ledger": entries, "bookings_per_s": rate })).collect();
+    let told = |(entries, rate): &(u32, Rate)| {
+        json!({ "ledger": entries, "bookings_per_s": rate.per_s,
+                "inspecting_us": rate.inspecting_us, "judging_us": rate.judging_us })
+    };
+    let rates: Vec<_> = rates.iter().map(told).collect();
     Ok(Figure {
         key: "P10",
         what: "bookings of the account in batches, without the network, ledger empty",
@@ -67,7 +76,14 @@ fn payloads(site: &Site) -> Vec<Posted> {
     due.into_iter().map(|payload| Posted { jws: payload.jws, sealed: payload.sealed, original_jws: None }).collect()
 }
 
-fn rate(folder: &Path, entries: u32, posted: &[Posted]) -> Taken<f64> {
+/// How fast, and on what a record's time goes.
+struct Rate {
+    per_s: f64,
+    inspecting_us: f64,
+    judging_us: f64,
+}
+
+fn rate(folder: &Path, entries: u32, posted: &[Posted]) -> Taken<Rate> {
     let account = Account::open(folder, Arc::new(now)).map_err(|error| error.to_string())?;
     let cent = Cents::new(1).unwrap();
     let grown: Result<(), StoreError> = account.write(|tx| {
@@ -75,16 +91,24 @@ fn rate(folder: &Path, entries: u32, posted: &[Posted]) -> Taken<f64> {
     });
     grown.map_err(|error| error.to_string())?;
     let begin = Instant::now();
-    let mut booked = 0;
+    let (mut booked, mut inspecting) = (0, Duration::ZERO);
     for batch in posted.chunks(MAX_RECORDS) {
-        let receipts = account.write(|tx| {
-            let mut terminals = tx.terminals()?;
-            let terminal = terminals.pop().ok_or(StoreError::Damaged("terminal"))?;
-            Intake::new(&account, tx, &terminal)?.take(batch)
-        });
-        let receipts = receipts.map_err(|error: AccountError| format!("{error:?}"))?;
+        let mut judged = || {
+            let terminals = account.write(|tx| tx.terminals())?;
+            let terminal = terminals.into_iter().next_back().ok_or(StoreError::Damaged("terminal"))?;
+            let at = Instant::now();
+            let inspected = inspect(&account, &terminal, batch)?;
+            inspecting += at.elapsed();
+            Ok(account.write(|tx| Intake::new(&account, tx, &terminal).take(&inspected))?)
+        };
+        let receipts = judged().map_err(|error: AccountError| format!("{error:?}"))?;
         booked += receipts.iter().filter(|receipt| matches!(receipt.outcome, Outcome::Booked { .. })).count();
     }
-    let rate = posted.len() as f64 / begin.elapsed().as_secs_f64();
+    let (took, records) = (begin.elapsed(), posted.len() as f64);
+    let rate = Rate {
+        per_s: records / took.as_secs_f64(),
+        inspecting_us: inspecting.as_secs_f64() * 1e6 / records,
+        judging_us: (took - inspecting).as_secs_f64() * 1e6 / records,
+    };
     if booked == posted.len() { Ok(rate) } else { Err(format!("{booked} of {} were booked", posted.len())) }
 }

@@ -330,12 +330,15 @@ impl Keys {
     }
 }
 
-/// Copies a folder's files.
+/// Copies a folder with everything in it: an account without its keys makes new ones, and nothing opens.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        if entry.file_type().unwrap().is_file() {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        let (kind, there) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &there);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), there).unwrap();
         }
     }
 }

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    intake::{Intake, Original, Verdict, berlin},
+    inspection::{Examined, Original, Shown},
+    intake::{Intake, Verdict, berlin},
     judge::{self, Proven, Terms},
     ledger::Posting,
     store::{Card, NewRedemption, ProviderStanding, Redemption, RedemptionState, StoreError},
@@ -20,7 +21,7 @@ use crate::{
     },
     protocol::{
         problem::Reason,
-        record::{self, Claim, SealedPart, SignedPart},
+        record::{Claim, SignedPart},
     },
 };
 
@@ -66,6 +67,7 @@ struct Case<'a> {
     intake: &'a Intake<'a>,
     part: &'a SignedPart,
     claim: &'a Claim,
+    examined: &'a Examined,
     no_show: bool,
 }
 
@@ -74,12 +76,12 @@ pub(super) fn judge(
     intake: &Intake<'_>,
     part: &SignedPart,
     claim: &Claim,
-    sealed: &[u8],
+    examined: &Examined,
     no_show: bool,
 ) -> Result<Verdict, StoreError> {
-    let case = Case { intake, part, claim, no_show };
+    let case = Case { intake, part, claim, examined, no_show };
     let mut found = Findings::default();
-    let verdict = case.verdict(sealed, &mut found)?;
+    let verdict = case.verdict(&mut found)?;
     let (state, reason) = match &verdict {
         Verdict::Booked(_) => (RedemptionState::Booked, ""),
         Verdict::Disputed(reason) => (RedemptionState::Disputed, reason.code()),
@@ -100,12 +102,12 @@ pub(super) fn keep(
     record: RecordId,
     original: &Original,
     claim: &Claim,
-    sealed: &[u8],
+    examined: &Examined,
     no_show: bool,
 ) -> Result<String, StoreError> {
-    let case = Case { intake, part: &original.part, claim, no_show };
+    let case = Case { intake, part: &original.part, claim, examined, no_show };
     let mut found = Findings::default();
-    let weighed = case.examine(sealed, &mut found).and_then(|(proven, _)| case.use_once(record, &proven));
+    let weighed = case.examine(&mut found).and_then(|(proven, _)| case.use_once(record, &proven));
     let note = match weighed {
         Ok(()) => "refiled".to_owned(),
         Err(Stop::Failed(error)) => return Err(error),
@@ -137,12 +139,12 @@ pub(super) fn may_be_served(reason: &str) -> bool {
 }
 
 impl Case<'_> {
-    fn verdict(&self, sealed: &[u8], found: &mut Findings) -> Result<Verdict, StoreError> {
+    fn verdict(&self, found: &mut Findings) -> Result<Verdict, StoreError> {
         let (tx, provider) = (self.intake.tx, &self.intake.terminal.provider);
         let reversed = tx.take_early(provider, "reversal", self.part.id)?;
         let served = tx.take_early(provider, "served", self.part.id)?;
         let guessable = matches!(self.claim.route, Route::Number | Route::Uid);
-        let ended = self.weigh(sealed, reversed, found);
+        let ended = self.weigh(reversed, found);
         Ok(match ended {
             Ok(booking) => Verdict::Booked(booking),
             Err(Stop::Failed(error)) => return Err(error),
@@ -171,8 +173,8 @@ impl Case<'_> {
     }
 
     /// From the cheapest and least personal question to the last one; the first that fails ends it.
-    fn weigh(&self, sealed: &[u8], reversed: bool, found: &mut Findings) -> Result<Option<BookingNumber>, Stop> {
-        let (proven, at) = self.examine(sealed, found)?;
+    fn weigh(&self, reversed: bool, found: &mut Findings) -> Result<Option<BookingNumber>, Stop> {
+        let (proven, at) = self.examine(found)?;
         self.use_once(self.part.id, &proven)?;
         if reversed {
             return Err(Stop::Rejected(Reason::Reversed));
@@ -195,11 +197,9 @@ impl Case<'_> {
         self.book(child, &card, &terms, &payer, weaker, found)
     }
 
-    /// Opens the sealed part and finds out what it proves, and whose it is.
-    fn examine(&self, sealed: &[u8], found: &mut Findings) -> Result<(Proven, Timestamp), Stop> {
-        let opened = record::open(self.part, sealed, &self.intake.account.secrets.opening);
-        let sealed = opened.ok().flatten().ok_or(Stop::Rejected(Reason::SealedInvalid))?;
-        let (proven, at) = self.prove(&sealed)?;
+    /// What the evidence proves, from when on, and whose it is.
+    fn examine(&self, found: &mut Findings) -> Result<(Proven, Timestamp), Stop> {
+        let Shown { proven, at } = self.examined.clone().map_err(Stop::Rejected)?;
         found.level = Some(proven.level);
         found.card = self.intake.tx.card_of_identity(&proven.identity)?;
         self.on_its_card(&proven, found.card.as_ref())?;
@@ -227,19 +227,6 @@ impl Case<'_> {
             reason: reason.to_owned(),
             posting: found.posting,
         }
-    }
-
-    /// Evidence, and the instant for which things must be valid: the tap, but not before the beacon it names.
-    fn prove(&self, sealed: &SealedPart) -> Result<(Proven, Timestamp), Stop> {
-        let mut at = self.part.tapped_at;
-        if let crate::domain::reading::Evidence::Bik1(shown) = &sealed.evidence
-            && let Some(beacon) = self.intake.tx.beacon(&shown.beacon)?
-        {
-            at = at.max(beacon.issued_at);
-        }
-        let (trust, sun) = (&self.intake.trust, &self.intake.account.secrets.sun);
-        let proven = judge::examine(self.part, self.claim, sealed, trust, sun, at).map_err(Stop::Rejected)?;
-        Ok((proven, at))
     }
 
     /// The number beside a chip's message is not signed: a chip speaks for the card it is on and for no other. The

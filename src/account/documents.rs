@@ -1,6 +1,8 @@
 //! What the account signs for terminals (protocol, 3). A document is issued again when what it says has changed or half
 //! its life is over, never otherwise: a sequence means a change.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use aws_lc_rs::hmac;
 use data_encoding::BASE32_NOPAD;
 use jiff::{SignedDuration, Timestamp, civil::Date};
@@ -41,6 +43,21 @@ const MOST_UNITS: i64 = 20;
 /// Cards issued before the account began are as good as later ones.
 const ISSUER_PAST: SignedDuration = days(3650);
 const KEY_LIFE: SignedDuration = days(3650);
+
+/// The newest issue of a document for a terminal, whether or not it still says what is so; `None` if there is none.
+pub(super) fn issued_last(
+    tx: &Tx<'_>,
+    terminal: &Terminal,
+    name: DocumentName,
+) -> Result<Option<StoredDocument>, StoreError> {
+    let audience = match name {
+        DocumentName::Catalogue => terminal.site.as_str(),
+        DocumentName::CardList if terminal.notice_version == 0 => return Ok(None),
+        DocumentName::CardList => terminal.id.as_str(),
+        _ => "",
+    };
+    tx.newest(name, audience)
+}
 
 impl Account {
     /// Who this terminal is.
@@ -112,7 +129,8 @@ impl Account {
         let catalogue = newest.map(|newest| self.read_catalogue(terminal, &newest, now)).transpose()?;
         let offers = catalogue.as_ref().map(|catalogue| catalogue.offers.as_slice()).unwrap_or_default();
         let cards = tx.released_cards(&terminal.site)?;
-        let entry = |card: &CardForList| self.card_entry(tx, terminal, card, offers, now);
+        let today = berlin(now);
+        let entry = |card: &CardForList| self.card_entry(tx, terminal, card, offers, today);
         let entries = cards.iter().map(entry).collect::<Result<_, _>>()?;
         let list = CardList {
             seq: 0,
@@ -138,19 +156,29 @@ impl Account {
         terminal: &Terminal,
         listed: &CardForList,
         offers: &[Offer],
-        now: Timestamp,
+        today: Date,
     ) -> Result<CardEntry, StoreError> {
         let mut entry = CardEntry {
             refs: listed.identities.iter().map(|identity| card_ref(&terminal.reference, identity)).collect(),
             tag: listed.tag.clone(),
-            child: self.pseudonym(terminal, &listed.card, berlin(now)),
+            child: self.pseudonym(terminal, &listed.card, today),
             state: listed.card.state,
-            entitlements: std::collections::BTreeMap::default(),
+            entitlements: BTreeMap::new(),
         };
         let Some(child) = listed.card.child else { return Ok(entry) };
+        // Several offers draw on one purse.
+        let mut purses = BTreeMap::new();
         for offer in offers {
-            let Some(purse) = tx.purse(child, &offer.purse)? else { continue };
-            let balance = tx.balance(&Side::Purse { child, purse: offer.purse.clone() })?;
+            let purse = match purses.entry(offer.purse.as_str()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    let purse = tx.purse(child, &offer.purse)?;
+                    let side = || Side::Purse { child, purse: offer.purse.clone() };
+                    unknown.insert(purse.map(|purse| Ok::<_, StoreError>((purse, tx.balance(&side())?))).transpose()?)
+                }
+            };
+            let Some((purse, balance)) = purse else { continue };
+            let balance = *balance;
             let left = match offer.unit {
                 Unit::Amount => Some(balance.min(offer.price.get())),
                 _ if offer.price.get() == 0 => None,
@@ -242,7 +270,7 @@ impl Account {
     }
 
     /// What evidence is judged by. No deny list: which card is locked the account knows better, and says so by name.
-    pub(super) fn trust(&self, tx: &Tx<'_>, _now: Timestamp) -> Result<Trust, StoreError> {
+    pub(super) fn trust(&self, tx: &Tx<'_>) -> Result<Trust, StoreError> {
         Ok(Trust::new(vec![AccountTrust::new(&self.descriptor(tx)?, Some(&self.trust_list(tx)?), None)]))
     }
 

@@ -1,57 +1,31 @@
-//! One delivery of records, inside one transaction: verify all, then judge one after the other and answer each.
+//! One delivery of records that passed their inspection, inside one transaction: judge one after the other and answer each.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
-    Account, AccountError, claims,
+    Account, claims,
+    inspection::{Examined, Inspected, Original},
     store::{Known, NewRecord, RedemptionState, StoreError, StoredAnswer, Terminal, Tx},
 };
 use crate::{
-    card::Trust,
     domain::{
         delivery::{Outcome, Receipt},
         documents::DocumentName,
-        ids::{BookingNumber, Digest, OfferId, RecordId, TerminalId},
+        ids::{BookingNumber, Digest, OfferId, RecordId},
         offer::Catalogue,
         reading::Route,
-        record::{Frozen, ReversalReason},
+        record::ReversalReason,
     },
     protocol::{
-        jws::{JwsError, sha256},
-        problem::{Problem, Reason},
-        record::{self, RecordError, SignedFact, SignedPart},
+        problem::Reason,
+        record::{SignedFact, SignedPart},
     },
 };
 
 /// Reversals and served marks of one provider that may wait for what they speak of.
 const MAX_EARLY: u32 = 10_000;
-
-/// A record as it was posted.
-#[derive(Debug, Clone)]
-pub struct Posted {
-    /// Signed part.
-    pub jws: String,
-    /// Sealed part, `enc ‖ ciphertext`; empty for types without one.
-    pub sealed: Vec<u8>,
-    /// Of a refiled record, the JWS it had under its old identity.
-    pub original_jws: Option<String>,
-}
-
-/// A record whose signature held.
-struct Verified {
-    part: SignedPart,
-    frozen: Frozen,
-    original: Option<Original>,
-}
-
-/// What a refiled record was under the identity that made it.
-pub(super) struct Original {
-    pub part: SignedPart,
-    pub digest: Digest,
-    pub jws: String,
-}
 
 /// What a record is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,96 +67,26 @@ pub struct Intake<'a> {
     pub(super) tx: &'a Tx<'a>,
     pub(super) terminal: &'a Terminal,
     pub(super) now: Timestamp,
-    pub(super) trust: Trust,
     catalogues: RefCell<BTreeMap<u64, Option<Rc<Catalogue>>>>,
 }
 
 impl<'a> Intake<'a> {
     /// Prepares a delivery by one terminal.
-    ///
-    /// # Errors
-    /// [`AccountError`].
-    pub fn new(account: &'a Account, tx: &'a Tx<'a>, terminal: &'a Terminal) -> Result<Self, AccountError> {
-        let now = account.now();
-        let trust = account.trust(tx, now)?;
-        Ok(Self { account, tx, terminal, now, trust, catalogues: RefCell::default() })
+    #[must_use]
+    pub fn new(account: &'a Account, tx: &'a Tx<'a>, terminal: &'a Terminal) -> Self {
+        Self { account, tx, terminal, now: account.now(), catalogues: RefCell::default() }
     }
 
     /// Judges a batch.
     ///
     /// # Errors
-    /// [`Problem::RecordInvalid`] if one does not verify: then none was judged, and the terminal finds it by halving.
-    pub fn take(&self, posted: &[Posted]) -> Result<Vec<Receipt>, AccountError> {
-        let mut verified = Vec::with_capacity(posted.len());
-        for record in posted {
-            verified.push(self.verify(record)?);
-        }
-        verified.iter().map(|verified| Ok(self.receive(verified)?)).collect()
+    /// [`StoreError`].
+    pub fn take(&self, inspected: &[Inspected]) -> Result<Vec<Receipt>, StoreError> {
+        inspected.iter().map(|inspected| self.receive(inspected)).collect()
     }
 
-    /// Signature, key and place: whether these bytes are a record of this terminal at all.
-    fn verify(&self, posted: &Posted) -> Result<Verified, AccountError> {
-        let invalid = |what: &str| AccountError::problem(Problem::RecordInvalid, what);
-        let (part, digest, signer) = self.signed(&posted.jws)?;
-        if signer != self.terminal.id || part.terminal != self.terminal.id {
-            return Err(invalid("another terminal's record"));
-        }
-        if posted.sealed.len() > record::MAX_SEALED_LEN || part.sealed != sealed_digest(&posted.sealed) {
-            return Err(invalid(RecordError::SealedDigest.code()));
-        }
-        let original = match (&part.fact, &posted.original_jws) {
-            (SignedFact::Refiled { original }, Some(jws)) => Some(self.original(&part, *original, jws)?),
-            (SignedFact::Refiled { .. }, None) => return Err(invalid("a refiled record without its original")),
-            (_, Some(_)) => return Err(invalid("only a refiled record has an original")),
-            (_, None) => None,
-        };
-        let frozen = Frozen { jws: posted.jws.clone(), sealed: posted.sealed.clone(), digest };
-        Ok(Verified { part, frozen, original })
-    }
-
-    /// What a key that was ever certified has signed, and for which terminal.
-    fn signed(&self, jws: &str) -> Result<(SignedPart, Digest, TerminalId), AccountError> {
-        let (mut failed, mut signer) = (None, None);
-        let checked = record::verify(jws, |kid| match self.tx.certified_key(kid) {
-            Ok(Some((terminal, certified))) => {
-                signer = Some(terminal);
-                Ok(certified.key)
-            }
-            Ok(None) => Err(JwsError::Key),
-            Err(error) => {
-                failed = Some(error);
-                Err(JwsError::Key)
-            }
-        });
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        let invalid = |code: &str| AccountError::problem(Problem::RecordInvalid, code);
-        let verified = checked.map_err(|error| invalid(error.code()))?;
-        let signer = signer.ok_or_else(|| invalid(JwsError::Key.code()))?;
-        Ok((verified.part, verified.digest, signer))
-    }
-
-    /// The original of a refiled record: signed by a key of the terminal it names, which was of the same provider, and the
-    /// sealed part that came along is its own.
-    fn original(&self, part: &SignedPart, named: Digest, jws: &str) -> Result<Original, AccountError> {
-        let (original, digest, signer) = self.signed(jws)?;
-        let owner = self.tx.terminal(&signer)?;
-        let fits = digest == named
-            && original.terminal == signer
-            && original.account == self.account.id
-            && original.sealed == part.sealed
-            && owner.is_some_and(|owner| owner.provider == self.terminal.provider)
-            && !matches!(original.fact, SignedFact::Refiled { .. });
-        if fits {
-            Ok(Original { part: original, digest, jws: jws.to_owned() })
-        } else {
-            Err(AccountError::problem(Problem::RecordInvalid, "the original is another record"))
-        }
-    }
-
-    fn receive(&self, verified: &Verified) -> Result<Receipt, StoreError> {
-        let Verified { part, frozen, original } = verified;
+    fn receive(&self, inspected: &Inspected) -> Result<Receipt, StoreError> {
+        let Inspected { part, frozen, original, examined } = inspected;
         let answered =
             |outcome, replayed| Receipt { record: part.id, digest: frozen.digest, seq: part.seq, outcome, replayed };
         if let Some(known) = self.tx.record(part.id)?
@@ -195,8 +99,8 @@ impl<'a> Intake<'a> {
             return Ok(answered(Outcome::Conflict, false));
         }
         let verdict = match original {
-            Some(original) => self.refile(part, original, &frozen.sealed)?,
-            None => self.judge(part, frozen)?,
+            Some(original) => self.refile(part, original, examined)?,
+            None => self.judge(inspected)?,
         };
         let answer = verdict.answer();
         let new = NewRecord {
@@ -221,14 +125,14 @@ impl<'a> Intake<'a> {
     /// Keeps a record of an ended identity for the office, which alone decides what it is worth: nothing is booked, and its
     /// evidence is used up, so that it cannot be brought a second time as something else. An original that was judged
     /// after all keeps its own row and its money.
-    fn refile(&self, part: &SignedPart, original: &Original, sealed: &[u8]) -> Result<Verdict, StoreError> {
+    fn refile(&self, part: &SignedPart, original: &Original, examined: &Examined) -> Result<Verdict, StoreError> {
         let judged = self.tx.record(original.part.id)?.filter(|known| known.digest == original.digest);
         let first = self.tx.add_refiled(original.digest, part.id, &original.jws)?;
         let found = match (&original.part.fact, &judged) {
             (_, Some(known)) => format!("refiled, judged before as {}", known.answer.outcome),
             _ if !first => "refiled again".to_owned(),
-            (SignedFact::Redemption(claim), None) => claims::keep(self, part.id, original, claim, sealed, false)?,
-            (SignedFact::NoShow(claim), None) => claims::keep(self, part.id, original, claim, sealed, true)?,
+            (SignedFact::Redemption(claim), None) => claims::keep(self, part.id, original, claim, examined, false)?,
+            (SignedFact::NoShow(claim), None) => claims::keep(self, part.id, original, claim, examined, true)?,
             (fact, None) => format!("refiled {}", fact.word()),
         };
         self.tx.note_for_office(part.id, &found, self.now)?;
@@ -252,7 +156,8 @@ impl<'a> Intake<'a> {
         Ok(before.is_some_and(|before| before != part.prev) || after.is_some_and(|prev| prev != digest))
     }
 
-    fn judge(&self, part: &SignedPart, frozen: &Frozen) -> Result<Verdict, StoreError> {
+    fn judge(&self, inspected: &Inspected) -> Result<Verdict, StoreError> {
+        let Inspected { part, frozen, examined, .. } = inspected;
         let ours = part.account == self.account.id
             && part.provider == self.terminal.provider
             && part.site == self.terminal.site;
@@ -265,8 +170,8 @@ impl<'a> Intake<'a> {
             return Ok(Verdict::Disputed(Reason::Forked));
         }
         match &part.fact {
-            SignedFact::Redemption(claim) => claims::judge(self, part, claim, &frozen.sealed, false),
-            SignedFact::NoShow(claim) => claims::judge(self, part, claim, &frozen.sealed, true),
+            SignedFact::Redemption(claim) => claims::judge(self, part, claim, examined, false),
+            SignedFact::NoShow(claim) => claims::judge(self, part, claim, examined, true),
             SignedFact::Reversal { reverses, offer, service_date, reason } => {
                 self.reverse(part, *reverses, offer, *service_date, *reason)
             }
@@ -359,10 +264,6 @@ impl<'a> Intake<'a> {
         self.catalogues.borrow_mut().insert(seq, found.clone());
         Ok(found)
     }
-}
-
-fn sealed_digest(sealed: &[u8]) -> Option<Digest> {
-    if sealed.is_empty() { None } else { Some(sha256(sealed)) }
 }
 
 /// The calendar day in Europe/Berlin.

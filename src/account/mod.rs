@@ -1,7 +1,7 @@
 //! Level 3: the reference central account, `teilhabe-konto`: what a municipality runs for a pilot, and what tests its own
 //! account against the same protocol.
 //!
-//! Order inside: `ledger`, `sun`, `keys` → `store`, `certificates` → `documents`, `admission`, `judge` → `claims` → `intake` →
+//! Order inside: `ledger`, `sun`, `keys` → `store`, `certificates` → `documents`, `admission`, `judge` → `inspection` → `claims` → `intake` →
 //! `api` → `server`; `office` and `seed` are what people do to it.
 
 pub mod admission;
@@ -10,6 +10,7 @@ mod body;
 pub mod certificates;
 mod claims;
 mod documents;
+pub mod inspection;
 pub mod intake;
 pub mod judge;
 pub mod keys;

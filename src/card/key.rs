@@ -1,10 +1,12 @@
 //! Public keys on P-256 and ECDSA signatures with SHA-256 (FIPS 186-5), both strict in form.
 
+use std::{fmt, sync::Arc};
+
 use aws_lc_rs::{
     digest::{SHA256, digest},
-    signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey},
+    encoding::{AsDer, PublicKeyX509Der},
+    signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey},
 };
-use p256::elliptic_curve::sec1::ToSec1Point;
 
 use crate::domain::ids::Digest;
 
@@ -26,19 +28,26 @@ pub fn key_id(compressed: &[u8; 33]) -> [u8; 8] {
     *sha256(compressed).0.first_chunk().expect("a digest has 32 bytes")
 }
 
-/// A point of P-256, in both of its forms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A point of P-256, in both of its forms; read once and shared.
+#[derive(Clone)]
 pub struct PublicKey {
     compressed: [u8; 33],
     uncompressed: [u8; 65],
+    parsed: Arc<ParsedPublicKey>,
 }
 
 impl PublicKey {
     /// From the compressed SEC1 form; `None` if that is no point of the curve.
     #[must_use]
     pub fn from_compressed(compressed: &[u8; 33]) -> Option<Self> {
-        let point = p256::PublicKey::from_sec1_bytes(compressed).ok()?.to_sec1_point(false);
-        Some(Self { compressed: *compressed, uncompressed: point.as_bytes().try_into().ok()? })
+        if !matches!(compressed[0], 2 | 3) {
+            return None;
+        }
+        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, compressed).ok()?;
+        // The provider writes a SubjectPublicKeyInfo, which ends in the uncompressed point (RFC 5480, 2).
+        let der: PublicKeyX509Der<'_> = parsed.as_der().ok()?;
+        let uncompressed = *der.as_ref().last_chunk()?;
+        Some(Self { compressed: *compressed, uncompressed, parsed: Arc::new(parsed) })
     }
 
     /// The compressed SEC1 form.
@@ -62,7 +71,22 @@ impl PublicKey {
     /// The signature over the message is by this key.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &Signature) -> bool {
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.uncompressed).verify(message, &signature.0).is_ok()
+        self.parsed.verify_sig(message, &signature.0).is_ok()
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.compressed == other.compressed
+    }
+}
+
+impl Eq for PublicKey {}
+
+/// A card is known by its key, so it is not printed.
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PublicKey")
     }
 }
 

@@ -131,7 +131,8 @@ impl Walk<'_> {
     fn string<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
         // Noncharacters end in FFFE or FFFF in every plane, or lie in FDD0 to FDEF (Unicode, 23.7).
         let odd = |c: char| (c as u32) & 0xFFFE == 0xFFFE || ('\u{FDD0}'..='\u{FDEF}').contains(&c);
-        if text.chars().any(odd) { Err(self.refuse(JsonError::Noncharacter)) } else { Ok(()) }
+        // Nearly all of what comes is ASCII, which is found out far faster.
+        if !text.is_ascii() && text.chars().any(odd) { Err(self.refuse(JsonError::Noncharacter)) } else { Ok(()) }
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use tracing::warn;
 
-use super::exchange::{Answered, Door, Failed};
+use super::exchange::{Answered, Door, Failed, beside};
 use crate::{
     domain::{
         delivery::{Payload, Receipt, Unsettled},
@@ -173,7 +173,8 @@ impl HttpsCentralAccount {
     }
 
     async fn post_records(&self, batch: &[Payload], wait: Option<Duration>) -> Result<Heard<Vec<Receipt>>, Unsettled> {
-        let body = RecordsRequest::body(batch);
+        let records = batch.to_vec();
+        let body = beside(move || RecordsRequest::body(&records)).await;
         let extra: Vec<_> = wait.iter().map(|wait| (WAIT_HEADER, wait.as_millis().to_string())).collect();
         let answered = self.door.exchange(Method::POST, "/v1/records", Some(body), &extra).await?;
         let receipts = self.receipts(&answered, batch)?;

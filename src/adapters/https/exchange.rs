@@ -1,10 +1,11 @@
 //! One HTTP exchange with its bounds, and the table that says what an answer that settles nothing means
 //! (protocol, 4).
 
-use std::{error::Error as _, io::Read, time::Duration};
+use std::{error::Error as _, future::pending, io::Read, panic::resume_unwind, time::Duration};
 
 use jiff::Timestamp;
 use reqwest::{Client, Method, StatusCode, header};
+use tokio::task::{self, JoinError};
 
 use crate::{
     domain::delivery::{Pace, Unsettled},
@@ -24,6 +25,8 @@ pub struct Bounds {
 
 /// Largest request body that is sent uncompressed: below it the gzip frame costs more than it saves.
 const PLAIN_BELOW: usize = 1024;
+/// Longer bodies are packed beside the thread that also serves taps: a full batch takes some twenty milliseconds.
+const LONG: usize = 64 * 1024;
 
 /// One account's door.
 #[derive(Debug, Clone)]
@@ -121,9 +124,9 @@ impl Door {
         }
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json");
-            request = match gzip(&body) {
-                Some(smaller) => request.header(header::CONTENT_ENCODING, "gzip").body(smaller),
-                None => request.body(body),
+            request = match pack(body).await {
+                Packed::Gzip(body) => request.header(header::CONTENT_ENCODING, "gzip").body(body),
+                Packed::Plain(body) => request.body(body),
             };
         }
         let mut response = request.send().await.map_err(|e| Failed::Silent(silence(&e)))?;
@@ -223,6 +226,31 @@ fn tls_meaning(error: &rustls::Error) -> Unsettled {
         _ => "tls_failed",
     };
     Unsettled::WrongPlace { code }
+}
+
+/// A body as it travels.
+enum Packed {
+    Gzip(Vec<u8>),
+    Plain(Vec<u8>),
+}
+
+async fn pack(body: Vec<u8>) -> Packed {
+    let long = body.len() > LONG;
+    let work = move || match gzip(&body) {
+        Some(smaller) => Packed::Gzip(smaller),
+        None => Packed::Plain(body),
+    };
+    if long { beside(work).await } else { work() }
+}
+
+/// Does work on a thread of its own for which a tap, which is served by this one, should not wait.
+pub(super) async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The program ends, and this task with it.
+        Err(Err(_)) => pending().await,
+    }
 }
 
 fn gzip(body: &[u8]) -> Option<Vec<u8>> {

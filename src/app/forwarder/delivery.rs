@@ -30,8 +30,70 @@ fn ids(payloads: &[Payload]) -> Vec<RecordId> {
     payloads.iter().map(|payload| payload.record).collect()
 }
 
+/// A batch with what the account answered, about to be entered.
+struct Answered {
+    batch: Vec<Payload>,
+    receipts: Vec<Receipt>,
+}
+
 impl Pump {
-    pub(super) async fn send_batch(&mut self) -> Result<Sent, JournalGone> {
+    /// Sends batches one after the other, for as long as nothing else is to be done. While one is on its way, what was
+    /// answered to the one before is entered.
+    pub(super) async fn send_batches(&mut self) -> Result<Sent, JournalGone> {
+        let mut answered = None;
+        loop {
+            let (batch, next) = match self.take_batch().await? {
+                Ok(taken) => taken,
+                Err(error) => {
+                    warn!(%error, "the outbox could not be read");
+                    self.disk_until = self.now() + limits::DISK_RETRY;
+                    self.enter(answered).await?;
+                    return Ok(Sent::Something);
+                }
+            };
+            if batch.is_empty() {
+                let entered = answered.is_some();
+                self.enter(answered).await?;
+                return Ok(if entered { Sent::Something } else { Sent::Nothing(next) });
+            }
+            let central = self.link.central.borrow().clone();
+            let (heard, entered) = tokio::join!(exchange(&*central, &batch, None), self.enter(answered));
+            entered?;
+            let receipts = match heard {
+                Ok(heard) => self.heard(heard),
+                Err(why) => {
+                    self.unsettled(&batch, &why).await?;
+                    return Ok(Sent::Something);
+                }
+            };
+            self.flow.settled(self.now(), &batch);
+            self.last_error = None;
+            if self.link.documents.borrow().seq(DocumentName::CardList).is_none() {
+                // The first card list comes only after the notice; the record that just went may have been it.
+                self.hello_at = self.now();
+            }
+            // A short queue is entered at once: somebody may be looking at it. And if a copy of this terminal exists, not one
+            // more record leaves before that is known.
+            let drain = receipts.len() > limits::SETTLE_SLICE;
+            let forked = receipts.iter().any(|receipt| receipt.outcome == Outcome::Conflict);
+            answered = Some(Answered { batch, receipts });
+            if !drain || forked || !self.may_send() {
+                self.enter(answered).await?;
+                self.publish();
+                return Ok(Sent::Something);
+            }
+            self.publish();
+        }
+    }
+
+    /// Nothing else is to be done before the next batch.
+    fn may_send(&self) -> bool {
+        let now = self.now();
+        now < self.hello_at && self.flow.rests(now).is_none() && !self.link.hurry.get() && self.may_deliver()
+    }
+
+    /// What goes next, and if nothing does, when something will.
+    async fn take_batch(&self) -> Result<Result<(Vec<Payload>, Option<Timestamp>), JournalError>, JournalGone> {
         let account = self.link.account();
         let (now, flow) = (self.shared.clock.wall(), self.flow.clone());
         let taken = self.shared.journal.run(move |journal| {
@@ -40,39 +102,21 @@ impl Pump {
                 due = journal.due_after(&account, now, flow.window(), 0)?;
             }
             let batch = flow.choose(due);
+            if batch.is_empty() {
+                return Ok((batch, journal.next_due(&account)?));
+            }
             // The attempt is on disk before the first byte leaves.
             journal.begin_attempt(&ids(&batch))?;
-            let next = if batch.is_empty() { journal.next_due(&account)? } else { None };
-            Ok::<_, JournalError>((batch, next))
+            Ok::<_, JournalError>((batch, None))
         });
-        let (batch, next) = match taken.await? {
-            Ok(taken) => taken,
-            Err(error) => {
-                warn!(%error, "the outbox could not be read");
-                self.disk_until = self.now() + limits::DISK_RETRY;
-                return Ok(Sent::Something);
-            }
-        };
-        if batch.is_empty() {
-            return Ok(Sent::Nothing(next));
+        taken.await
+    }
+
+    async fn enter(&self, answered: Option<Answered>) -> Result<(), JournalGone> {
+        match answered {
+            Some(Answered { batch, receipts }) => settle(&self.shared, &self.link, &batch, receipts).await,
+            None => Ok(()),
         }
-        let central = self.link.central.borrow().clone();
-        match exchange(&*central, &batch, None).await {
-            Ok(heard) => {
-                let receipts = self.heard(heard);
-                let waiting_for_notice = self.link.documents.borrow().seq(DocumentName::CardList).is_none();
-                settle(&self.shared, &self.link, &batch, receipts).await?;
-                self.flow.settled(self.now(), &batch);
-                self.last_error = None;
-                self.publish();
-                if waiting_for_notice {
-                    // The first card list comes only after the notice; the record that just went may have been it.
-                    self.hello_at = self.now();
-                }
-            }
-            Err(why) => self.unsettled(&batch, &why).await?,
-        }
-        Ok(Sent::Something)
     }
 
     /// The batch settled nothing. Whether it or the connection is at fault, the next `hello` tells.

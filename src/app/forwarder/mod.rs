@@ -81,14 +81,14 @@ impl Pump {
             self.hello().await?;
         }
         let mut next = self.hello_at;
-        if self.link.standing.get() == TerminalStanding::Revoked || self.shared.stopped() {
+        if !self.may_deliver() {
             // Nobody takes the records now; they stay. `hello` goes on asking.
         } else if self.now() < self.disk_until {
             next = next.min(self.disk_until);
         } else if let Some(until) = self.flow.rests(self.now()) {
             next = next.min(until);
         } else if self.failures == 0 {
-            match self.send_batch().await? {
+            match self.send_batches().await? {
                 Sent::Something => return Ok(()),
                 // Planned under a wall clock that was ahead: no answer asks for so long a wait.
                 Sent::Nothing(Some(due)) if self.until(due) > limits::LONGEST_WAIT => {
@@ -105,6 +105,11 @@ impl Pump {
             () = tokio::time::sleep(wait) => {}
         }
         Ok(())
+    }
+
+    /// Somebody takes what is owed.
+    fn may_deliver(&self) -> bool {
+        self.link.standing.get() != TerminalStanding::Revoked && !self.shared.stopped()
     }
 
     fn now(&self) -> Duration {
