@@ -116,6 +116,12 @@ impl Transcript {
         names.iter().map(|name| Self::load(folder, name)).collect()
     }
 
+    /// The same dialogue with one more command.
+    pub fn then(mut self, command: Vec<u8>, answer: Vec<u8>) -> Self {
+        self.exchanges.push((Command::Exactly(command), Ok(answer)));
+        self
+    }
+
     pub fn scene(&self, key: &str) -> Option<&str> {
         self.scene.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
