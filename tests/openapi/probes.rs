@@ -113,11 +113,15 @@ struct Trusting {
 }
 
 impl Trusting {
-    /// Every signed message of the vectors.
-    fn samples() -> Vec<Sample> {
+    fn new() -> Self {
         let key = SigningKey::generate();
         let keys = Typ::ALL.into_iter().fold(KeySet::new(), |keys, typ| keys.with(typ, key.public().clone()));
-        let mut readers = Self { key, keys, samples: Vec::new() };
+        Self { key, keys, samples: Vec::new() }
+    }
+
+    /// Every signed message of the vectors.
+    fn samples() -> Vec<Sample> {
+        let mut readers = Self::new();
         readers.records();
         readers.receipts();
         readers.messages();
@@ -306,7 +310,7 @@ enum Change {
     Value,
 }
 
-/// One beyond the ends of the ranges that numbers of the wire have.
+/// One beyond the ends of the ranges that numbers of the wire have, as texts of 200 and lists of 201 are beyond theirs.
 const EDGES: [i64; 15] =
     [-(1 << 53), -1, 0, 1, 5, 29, 101, 256, 1441, 60_001, 65_536, 100_000_000, 1 << 32, (1 << 53) - 1, 1 << 53];
 
@@ -354,17 +358,19 @@ fn changes(message: &Json) -> Vec<(String, Change, Json)> {
                 }
             }
             Json::String(text) => {
-                let longer = format!("{text}{text}");
+                let longer = text.repeat(2);
+                let longest = "x".repeat(200);
                 let mut shorter = text.clone();
                 shorter.pop();
                 let (upper, lower, spaced) = (text.to_uppercase(), text.to_lowercase(), format!("{text} "));
-                for other in ["", "!", &upper, &lower, &spaced, &longer, &shorter] {
+                for other in ["", "!", &upper, &lower, &spaced, &longer, &longest, &shorter] {
                     put(Change::Value, json!(other));
                 }
             }
             Json::Array(items) => {
                 put(Change::Value, json!([]));
                 put(Change::Value, json!(items.iter().chain(items).collect::<Vec<_>>()));
+                put(Change::Value, json!(items.iter().cycle().take(items.len().min(1) * 201).collect::<Vec<_>>()));
             }
             Json::Object(members) => {
                 for name in ["new", "!new"] {
@@ -391,33 +397,61 @@ fn is_coordinate(at: &str) -> bool {
     ["/key/x", "/key/y", "/sealing_key/x", "/sealing_key/y"].iter().any(|end| at.ends_with(end))
 }
 
+/// Where schema and reader disagree over a message and its changes; counts the verdicts.
+fn disagreements(judge: &mut Judge, sample: &Sample, verdicts: &mut [usize; 3]) -> Vec<String> {
+    let Sample { name, component, message, reads, thorough } = sample;
+    assert_eq!(reads(&json::to_vec(message)), Verdict::Taken, "{name}");
+    let good = judge.component(component, message).err();
+    let mut found: Vec<String> = good.into_iter().map(|why| format!("{component} ({name}): {why}")).collect();
+    for (at, change, changed) in changes(message) {
+        let verdict = reads(&json::to_vec(&changed));
+        let taken = judge.component(component, &changed).is_ok();
+        let agreed = match verdict {
+            // Whether a point lies on the curve is beyond any schema.
+            Verdict::Misshapen => !taken || is_coordinate(&at),
+            // Nothing writes `null` for what is left out, though readers take it.
+            Verdict::Taken => taken || change == Change::Null || (change == Change::Value && !thorough),
+            Verdict::Refused => true,
+        };
+        if !agreed {
+            found.push(format!("{component} ({name}): {at} {change:?}: {verdict:?}, by schema {taken}"));
+        }
+        verdicts[verdict as usize] += 1;
+    }
+    found
+}
+
 #[test]
 fn schemas_and_readers_agree_on_every_change_of_every_message() {
-    let mut judge = Judge::new(&made());
-    let (mut agreed, mut wrong) = ([0; 3], Vec::new());
-    for sample in Trusting::samples().into_iter().chain(bodies()) {
-        let Sample { name, component, message, reads, thorough } = &sample;
-        assert_eq!(reads(&json::to_vec(message)), Verdict::Taken, "{name}");
-        judge.component(component, message).unwrap_or_else(|why| panic!("{name}: {why}"));
-        for (at, change, changed) in changes(message) {
-            let verdict = reads(&json::to_vec(&changed));
-            let taken = judge.component(component, &changed).is_ok();
-            let fits = match verdict {
-                // Whether a point lies on the curve is beyond any schema.
-                Verdict::Misshapen => !taken || is_coordinate(&at),
-                // Nothing writes `null` for what is left out, though readers take it.
-                Verdict::Taken => taken || change == Change::Null || (change == Change::Value && !thorough),
-                Verdict::Refused => true,
-            };
-            if !fits {
-                wrong.push(format!("{component} ({name}): {at} {change:?}: {verdict:?}, by schema {taken}"));
-            }
-            agreed[verdict as usize] += 1;
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {agreed:?}:\n{}", wrong.len(), wrong.join("\n"));
+    let (mut judge, mut verdicts) = (Judge::new(&made()), [0; 3]);
+    let samples = Trusting::samples().into_iter().chain(bodies());
+    let found: Vec<_> = samples.flat_map(|sample| disagreements(&mut judge, &sample, &mut verdicts)).collect();
+    assert!(found.is_empty(), "{} of {verdicts:?}:\n{}", found.len(), found.join("\n"));
     // Taken, misshapen, refused.
-    assert!(agreed[0] > 300 && agreed[1] > 3000, "{agreed:?}");
+    assert!(verdicts[0] > 300 && verdicts[1] > 3000, "{verdicts:?}");
+}
+
+#[test]
+fn a_schema_that_says_too_little_or_too_much_is_found() {
+    let mut readers = Trusting::new();
+    readers.messages();
+    let sample = readers.samples.into_iter().find(|sample| sample.component == "Control").unwrap();
+    let spoilings = [
+        ("Digest/pattern", json!(".*")),
+        ("Head/required", json!(["digest"])),
+        ("Head/required", json!(["digest", "seq", "hash"])),
+        ("Head/properties/seq/maximum", json!(1_u64 << 53)),
+        ("Head/properties/seq/maximum", json!(1_u64 << 52)),
+        ("Head/patternProperties", json!({})),
+        ("Head/additionalProperties", json!(false)),
+        ("TerminalStanding/enum", json!(["active", "suspended", "revoked", ""])),
+    ];
+    for (at, spoiled) in spoilings {
+        let mut document = made();
+        let (place, keyword) = at.rsplit_once('/').unwrap();
+        document.pointer_mut(&format!("/components/schemas/{place}")).unwrap()[keyword] = spoiled;
+        assert!(!disagreements(&mut Judge::new(&document), &sample, &mut [0; 3]).is_empty(), "{at}");
+    }
 }
 
 /// What a schema can say, it says of the vectors: the good ones fit, the misshapen do not.
