@@ -325,8 +325,9 @@ fn changes(message: &Json) -> Vec<(String, Change, Json)> {
             Json::Array(items) => {
                 // What lies between is like its neighbours.
                 for index in BTreeSet::from([0, items.len().saturating_sub(1)]) {
-                    let item = items.get(index);
-                    item.into_iter().for_each(|value| places(value, &format!("{at}/{index}"), found));
+                    if let Some(item) = items.get(index) {
+                        places(item, &format!("{at}/{index}"), found);
+                    }
                 }
             }
             _ => {}
