@@ -272,6 +272,7 @@ mod tests {
         }
     }
 
+    /// Fault 7.
     #[test]
     fn everything_else_is_refused() {
         let cases = [
@@ -303,6 +304,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// Fault 7.
         #[test]
         fn never_panics(bytes: Vec<u8>) {
             if let Ok(value) = Value::decode(&bytes) {

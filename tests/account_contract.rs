@@ -680,6 +680,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
+/// Fault 43.
 #[tokio::test]
 async fn bodies_are_strict_and_bounded() {
     both(|bench| {

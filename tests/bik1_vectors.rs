@@ -128,6 +128,7 @@ fn the_challenge_is_the_booking() {
     assert_eq!(booking().challenge().to_vec(), example.bytes(&["dyn", "challenge"]));
 }
 
+/// Fault 9.
 #[test]
 fn the_answer_is_a_proof_for_this_booking_only() {
     let example = Example::load();

@@ -27,7 +27,7 @@ fn whatever_is_killed_nothing_green_is_lost_and_nothing_is_booked_twice() {
 const TAPS: u32 = 60;
 
 /// Random cards and faults through the real service, one after the other: each has its picture, only the good ones are
-/// booked, and the process takes no more than before.
+/// booked, and the process takes no more than before. Fault 15.
 #[test]
 fn a_queue_of_random_cards_costs_the_terminal_nothing() {
     let folder = tempfile::tempdir().unwrap();

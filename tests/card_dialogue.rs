@@ -21,6 +21,7 @@ use teilhabe_terminal::{
     profile::ProfileCatalog,
 };
 
+/// Fault 18.
 #[test]
 fn every_transcript_comes_to_what_it_says() {
     let example = Example::load();

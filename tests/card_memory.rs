@@ -28,6 +28,7 @@ fn taken(work: impl FnOnce()) -> usize {
     MEMORY.peak_usage().saturating_sub(before)
 }
 
+/// Fault 6.
 #[test]
 fn attacks_take_less_than_64_kib() {
     let nested = |head: &[u8], times: usize| head.repeat(times);

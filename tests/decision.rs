@@ -159,6 +159,7 @@ fn the_offer_comes_before_the_card() {
     ]);
 }
 
+/// Fault 21.
 #[test]
 fn the_card_has_its_say() {
     check(vec![

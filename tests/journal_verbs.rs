@@ -308,6 +308,7 @@ fn a_standing_tells_the_entry_that_fits_and_no_other() {
     assert_eq!((lapsed.entry, lapsed.card_list_seq), (None, 0));
 }
 
+/// Fault 13.
 #[test]
 fn documents_are_swapped_whole_and_never_rolled_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -556,6 +557,7 @@ fn enrolments_beacons_and_the_time_floor_are_kept() {
     journal.verify().unwrap();
 }
 
+/// Fault 24.
 #[test]
 fn operators_codes_and_notes_are_remembered() {
     let folder = tempfile::tempdir().unwrap();

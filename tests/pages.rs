@@ -79,3 +79,56 @@ fn every_fault_has_one_row() {
         assert!(mine[0].contains("::") || mine[0].contains("no test yet"), "fault {number} says how it is played");
     }
 }
+
+/// The numbers that a comment gives to faults: "Fault 9", "Faults 14 to 20, 22 and 43", up to the end of its sentence.
+fn numbers_of_faults(comment: &str) -> Vec<usize> {
+    let mut numbers = Vec::new();
+    for sentence in comment.split("ault").skip(1).filter_map(|rest| rest.split(['.', ':', ';']).next()) {
+        let words = sentence.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let mut begin = None;
+        for word in words {
+            match (word.parse::<usize>(), begin) {
+                (Ok(end), Some(Some(first))) => numbers.extend(first + 1..=end),
+                (Ok(number), _) => numbers.push(number),
+                (Err(_), _) => {}
+            }
+            begin = (word == "to").then(|| numbers.last().copied());
+        }
+    }
+    numbers
+}
+
+/// The comment of a file at its head, and that of one of its functions together with the function's name.
+fn comments(file: &str, function: &str) -> [String; 2] {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let head = text.lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    let before = text.split(&format!("fn {function}(")).next().unwrap_or_default();
+    let whole_lines = before.rfind('\n').map_or("", |end| &before[..end]);
+    let mut above: Vec<&str> = whole_lines.lines().rev().map(str::trim).collect();
+    let end = above.iter().position(|line| !line.starts_with("///") && !line.starts_with("#["));
+    above.truncate(end.unwrap_or(above.len()));
+    let own: String = above.iter().rev().filter_map(|line| line.strip_prefix("///")).collect();
+    [head, format!("{own}. {}", function.replace('_', " "))]
+}
+
+/// Faults of cards, readers, codes and profiles: each test that a row names says itself which fault it plays.
+#[test]
+fn the_tests_of_a_fault_name_its_number() {
+    assert_eq!(
+        numbers_of_faults("Faults 2 (`a`), 14 to 16 and 43 hold. 9 do not. A fault, number 7."),
+        [2, 14, 15, 16, 43, 7]
+    );
+    let text = fs::read_to_string(root().join("docs/faults.md")).unwrap();
+    let mut nameless = Vec::new();
+    for number in (1..=25).chain([43]) {
+        let row = text.lines().find(|line| line.starts_with(&format!("| {number} |"))).unwrap();
+        for (file, names) in quoted(row).filter_map(named_tests) {
+            for name in names {
+                if !comments(file, name).iter().any(|comment| numbers_of_faults(comment).contains(&number)) {
+                    nameless.push(format!("{number}: {file}::{name}"));
+                }
+            }
+        }
+    }
+    assert!(nameless.is_empty(), "these do not name their fault: {nameless:#?}");
+}

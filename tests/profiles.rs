@@ -147,6 +147,7 @@ mod the_shipped_set {
     }
 
     /// Every ATR of the background tables, and what the terminal makes of it before it sends the card anything.
+    /// Fault 20.
     #[test]
     fn gives_every_known_card_one_verdict() {
         let rejected = |failure| (Some(failure), &[][..]);

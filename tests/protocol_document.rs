@@ -85,6 +85,7 @@ fn the_keys_document_brings_the_sealing_key() {
     assert_eq!(keys.sealing_key, *account_keys().sealing.public().as_sec1());
 }
 
+/// Fault 13.
 #[test]
 fn large_lists_travel_in_parts_and_come_back_whole() {
     // Fault 32: 20,000 cards.
@@ -130,6 +131,7 @@ fn a_long_deny_list_is_cut_between_prefixes() {
     assert_eq!(read(DocumentName::Profiles, &issue(&header, &bundle)).unwrap().content, stamped(bundle, &header));
 }
 
+/// Fault 13.
 #[test]
 fn the_envelope_decides_before_the_content() {
     let content = Content::CardList(card_list(1));

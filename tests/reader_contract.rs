@@ -207,6 +207,7 @@ fn bytes_pass_unchanged(stand: &mut dyn Stand, practice: &Practice) {
     channel.end(Disposition::Leave);
 }
 
+/// Fault 1.
 fn malformed_atrs_hide_no_card(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     // Rows of cards-and-readers 2.3 that a driver can deliver. pcsc-lite itself refuses a card whose ATR does not even
@@ -234,6 +235,7 @@ fn malformed_atrs_hide_no_card(stand: &mut dyn Stand, practice: &Practice) {
     }
 }
 
+/// Fault 14.
 fn removal_during_a_command(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     let (arrived, arrival) = mpsc::channel();
@@ -337,7 +339,7 @@ fn a_tap_proves_the_card(stand: &mut dyn Stand, practice: &Practice) {
 }
 
 /// SELECT, two READs, INTERNAL AUTHENTICATE; whichever the card does not answer, nothing is proven, and the next tap
-/// starts clean.
+/// starts clean. Fault 14.
 fn torn_at_every_command(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     let (told, commands) = mpsc::channel();
@@ -398,6 +400,7 @@ fn every_fault_has_its_failure(stand: &mut dyn Stand, practice: &Practice) {
     }
 }
 
+/// Fault 17.
 fn the_service_goes_and_comes_back(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     reader.wait(BOUND).unwrap();
@@ -420,6 +423,7 @@ fn the_service_goes_and_comes_back(stand: &mut dyn Stand, practice: &Practice) {
     tap(&mut *reader, practice).unwrap();
 }
 
+/// Fault 17.
 fn the_service_dies_during_a_command(stand: &mut dyn Stand, practice: &Practice) {
     let mut reader = stand.readers().open().unwrap();
     let (arrived, arrival) = mpsc::channel();

@@ -127,6 +127,7 @@ fn failures_reach_the_machine_and_the_next_card_starts_clean() {
     });
 }
 
+/// Fault 2.
 #[test]
 fn a_short_answer_is_asked_for_once_more() {
     run(async {
@@ -144,6 +145,7 @@ fn a_short_answer_is_asked_for_once_more() {
     });
 }
 
+/// Fault 10.
 #[test]
 fn a_failed_signature_books_nothing() {
     let cases = [
@@ -272,6 +274,7 @@ fn a_bad_firmware_is_named() {
     }
 }
 
+/// Fault 16.
 #[test]
 fn readers_come_and_go() {
     run(async {
@@ -333,6 +336,7 @@ fn access_is_called_denied_when_it_is_denied_again() {
     });
 }
 
+/// Fault 15.
 #[test]
 fn a_panic_costs_a_second() {
     run(async {
@@ -475,7 +479,7 @@ impl CardReader for DeafReader {
     }
 }
 
-/// A signal that hangs costs one thread once, by a bound of its own, and no booking.
+/// A signal that hangs costs one thread once, by a bound of its own, and no booking. Fault 15.
 #[test]
 fn a_signal_that_hangs_is_given_up_once_and_cards_are_read_on() {
     run(async {
@@ -508,7 +512,7 @@ fn a_signal_that_hangs_is_given_up_once_and_cards_are_read_on() {
     });
 }
 
-/// Issue 4: the model is told by USB id and firmware where the driver tells them, whatever the name says.
+/// Issue 4: the model is told by USB id and firmware where the driver tells them, whatever the name says. Fault 16.
 #[test]
 fn firmware_decides_between_profiles_of_one_model() {
     let acr122u = Some((0x072F, 0x2200));

@@ -74,6 +74,7 @@ fn a_green_tap_survives_kill_9_of_both_sides() {
     assert_eq!(booked(&account, record), 1);
 }
 
+/// Fault 17.
 #[test]
 fn reader_and_service_come_back_by_themselves() {
     let (_dir, account, mut pcscd, mut terminal) = lane();
@@ -86,7 +87,7 @@ fn reader_and_service_come_back_by_themselves() {
     card.gone();
 }
 
-/// Issue 4, point 3: the scanner's self-test shows a wrong layout at once, on the service page.
+/// Issue 4, point 3: the scanner's self-test shows a wrong layout at once, on the service page. Fault 23.
 #[test]
 fn the_scanners_self_test_is_answered_on_the_service_page() {
     let (_dir, account, _pcscd, mut terminal) = lane();

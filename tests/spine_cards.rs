@@ -32,6 +32,7 @@ fn green(terminal: &mut Terminal) -> String {
 }
 
 /// An NTAG 424: served where the account's word is waited for, or where level 2 is enough; a kept message counts nowhere.
+/// Fault 10.
 #[test]
 fn a_chip_that_only_the_account_can_check() {
     let (_dir, mut account, pcscd, mut terminal) = lane();

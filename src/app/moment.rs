@@ -154,6 +154,7 @@ mod tests {
         }
     }
 
+    /// Fault 12.
     #[test]
     fn a_clock_that_jumps_is_suspect_and_validity_keeps_to_the_floor() {
         let clock = TestClock::new("2026-11-22T11:00:00Z");
@@ -186,6 +187,7 @@ mod tests {
         }
     }
 
+    /// Fault 12.
     #[test]
     fn the_accounts_time_settles_it() {
         let clock = TestClock::new("2026-11-22T11:00:00Z");

@@ -288,6 +288,7 @@ mod tests {
     }
 
     proptest! {
+        /// Fault 6.
         #[test]
         fn never_panics(bytes: Vec<u8>) {
             let _ = announced_len(&bytes);

@@ -323,6 +323,7 @@ mod tests {
     }
 
     proptest! {
+        /// Fault 1.
         #[test]
         fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let atr = Atr::new(&bytes);

@@ -224,6 +224,7 @@ mod tests {
         }
     }
 
+    /// Fault 25.
     #[test]
     fn ids_lead_nowhere() {
         for legal in ["acr122u", "omnikey-5427ck", "7"] {

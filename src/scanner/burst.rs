@@ -126,6 +126,7 @@ mod tests {
         assert_eq!(play(&keys("1234567\n"), false), ("1234567\n".to_owned(), vec![]));
     }
 
+    /// Fault 23.
     #[test]
     fn fingers_type_no_code() {
         // A slip, a letter that nothing follows, Enter and Escape alone.

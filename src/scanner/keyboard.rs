@@ -163,6 +163,7 @@ mod tests {
         codes.iter().flat_map(|code| [(*code, Stroke::Down), (*code, Stroke::Up)]).collect()
     }
 
+    /// Fault 23.
     #[test]
     fn keys_become_characters_of_the_scanners_layout() {
         // B I K T 1, Y Z, keypad 7 and 0, Enter.

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Fault 14.
 #[test]
 fn a_card_pulled_before_it_signed_finishes_the_same_draft() {
     check(
@@ -86,6 +87,7 @@ fn readings_fail_in_three_ways() {
     );
 }
 
+/// Fault 15.
 #[test]
 fn a_card_that_says_nothing_is_given_up_after_eight_seconds() {
     check(
@@ -143,6 +145,7 @@ fn a_phone_without_a_chosen_child_is_waited_for() {
     );
 }
 
+/// Fault 14.
 #[test]
 fn a_card_removed_at_any_step_leaves_no_half_booking() {
     let steps = ["card 1", "identified 1", "standing entitled", "signed 1"];
@@ -167,6 +170,7 @@ fn a_card_removed_at_any_step_leaves_no_half_booking() {
     }
 }
 
+/// Fault 22.
 #[test]
 fn a_phone_that_flaps_is_booked_once() {
     check(
@@ -195,6 +199,7 @@ fn a_phone_that_flaps_is_booked_once() {
     );
 }
 
+/// Fault 12.
 #[test]
 fn nothing_waits_by_the_wall_clock() {
     for jump in [-3600, 3600, -3_155_760_000] {

@@ -149,6 +149,7 @@ fn six_digits_for_the_app_stand_until_they_were_used() {
     assert_eq!(machine.screen().challenge, None);
 }
 
+/// Fault 23.
 #[test]
 fn a_scan_while_the_pad_is_open_is_a_scan() {
     check(

@@ -337,6 +337,7 @@ mod tests {
         assert_eq!(time(&with("teilhabe-time", "99999999999999999999")), None);
     }
 
+    /// Fault 43.
     #[test]
     fn a_bomb_is_not_unpacked() {
         let zipped = gzip(&vec![0; 4 * 1024 * 1024]).unwrap();
