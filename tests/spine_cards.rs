@@ -167,6 +167,30 @@ fn a_code_of_the_app_counts_once() {
     assert_eq!(account.bookings().iter().filter(|b| b["outcome"] == "booked").count(), 1);
 }
 
+/// Issue 4, point 4, and fault 16: a reader that cannot be used says so in its profile's own words, in the language of the
+/// picture, and is forgotten with its words when another one stands in its place.
+#[test]
+fn a_reader_is_told_about_in_the_words_of_its_profile() {
+    let (_dir, _account, mut pcscd, mut terminal) = lane();
+    pcscd.swap("SCM Micro SCL3711 Contactless Reader & NFC");
+    let says = |line: &serde_json::Value, part: &str| {
+        line["reader"]["state"] == "unsupported"
+            && line["reader"]["advice"].as_str().is_some_and(|text| text.contains(part))
+    };
+    let seen = terminal.wait("advice in German", |line| says(line, "anderen Kartenleser"));
+    assert_eq!(seen["reader"]["name"], "SCM SCL3711");
+    terminal.command(json!({"command": "language", "lang": "en"}));
+    terminal.wait("advice in English", |line| says(line, "another card reader"));
+    terminal.command(json!({"command": "open", "screen": "service"}));
+    let page = terminal.screen("service");
+    let advised = page["service"].as_array().unwrap().iter().any(|line| {
+        line[0] == "reader_advice" && line[1].as_str().is_some_and(|text| text.contains("another card reader"))
+    });
+    assert!(advised, "{page}");
+    pcscd.swap("Virtual PCD");
+    terminal.wait("another reader", |line| line["reader"]["state"] == "ready" && line["reader"]["advice"].is_null());
+}
+
 /// Fault 25: a workshop's folder with everything in it that a folder can have. Each bad file is out of force and named on the
 /// service page, the good ones count at the real reader, and a folder that is deleted meanwhile changes nothing.
 #[test]

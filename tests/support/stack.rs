@@ -216,6 +216,12 @@ impl Pcscd {
         self.process.line("stopped", |l| (l == "stopped").then_some(()));
     }
 
+    /// Starts the service again with readers of this name in the place of the ones before.
+    pub fn swap(&mut self, name: &str) {
+        self.process.say(&format!("swap {name}"));
+        self.process.line("ready", |l| (l == "ready").then_some(()));
+    }
+
     pub fn resume(&mut self) {
         self.process.say("start");
         self.process.line("ready", |l| (l == "ready").then_some(()));
