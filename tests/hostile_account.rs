@@ -13,7 +13,7 @@ use std::{
     collections::BTreeSet,
     net::TcpListener,
     rc::Rc,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -322,6 +322,31 @@ fn deliveries(folder: &tempfile::TempDir, ids: &[RecordId]) -> Vec<Delivery> {
 
 fn acknowledged() -> Delivery {
     Delivery::Acknowledged { booking: None }
+}
+
+/// Fault 30, in the middle of a long queue: what was answered to a batch is entered while the next one travels, also if that
+/// one fails or its answer is lost, and no answered record travels again.
+#[test]
+fn what_was_answered_is_entered_while_the_next_batch_travels() {
+    let lost = Reply::BooksAndSays(Box::new(answered(502, &[], "")));
+    for failure in [answered(503, &[], ""), lost] {
+        let front = Front::start();
+        let batches = Arc::new(Mutex::new(Vec::<BTreeSet<RecordId>>::new()));
+        let (came, fails) = (Arc::clone(&batches), failure.clone());
+        front.behave(to_records(move |records| {
+            let mut came = came.lock().unwrap();
+            came.push(records.iter().copied().collect());
+            if came.len() == 2 { fails.clone() } else { Reply::Good }
+        }));
+        let (folder, ids, mut station) = station(&front, 560, WHOLE);
+        station.waits(0);
+        station.stop();
+        booked_once(&front, ids.iter().copied());
+        assert!(deliveries(&folder, &ids).iter().all(|delivery| *delivery == acknowledged()));
+        let batches = batches.lock().unwrap();
+        assert_eq!((batches[0].len(), batches[1].len()), (500, 60));
+        assert!(batches[1..].iter().all(|later| later.is_disjoint(&batches[0])), "an answered record came again");
+    }
 }
 
 /// Fault 30: one record, or several, make every request fail that brings them. All others are booked all the same; the
