@@ -1,6 +1,6 @@
 //! Teilhabe-Terminal: point of sale for German benefits for education and participation.
 //!
-//! The map is `docs/ARCHITECTURE.md`. Layers, lowest first: [`domain`], [`cbor`] → [`ports`], [`protocol`] →
+//! The map is `docs/ARCHITECTURE.md`. Layers, lowest first: [`domain`], [`cbor`], [`tlv`] → [`ports`], [`protocol`] →
 //! [`profile`], [`card`], [`terminal`] → [`adapters`], `account`, `sim` → [`app`] → [`headless`], `ui` → the programs.
 // Slint's generated code allows itself `unsafe`, and nothing can be excepted from `forbid`: with the window it is denied
 // everywhere but in `ui::window`, which holds that code alone; without the window it is forbidden.
@@ -23,5 +23,6 @@ pub mod scanner;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod terminal;
+pub mod tlv;
 #[cfg(feature = "gui")]
 pub mod ui;

@@ -15,13 +15,13 @@ use teilhabe_terminal::{
         credential::{CredentialClaims, IssuerClaims, Kind, ProofClaims},
         evidence,
         key::{PublicKey, Signature, sha256},
-        tlv,
     },
     domain::{
         amount::Cents,
         ids::RecordId,
         reading::{Bik1Evidence, Evidence, Level, Route},
     },
+    tlv,
 };
 
 fn second(unix: i64) -> Timestamp {

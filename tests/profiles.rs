@@ -360,8 +360,8 @@ text = "https://example.org/?n=1&n=2"
         assert_eq!(fault_of(NDEF), Ok(()));
         let select = "select = { aid = \"D2760000850101\" }";
         let cases = [
-            ("number = \"4917\"", "number = \"4918\"", "profile_value", "tests.ndef.0"),
-            ("n=1&n=2", "n=1", "profile_value", "tests.ndef.1"),
+            ("number = \"4917\"", "number = \"4918\"", "profile_value", "tests.ndef.1"),
+            ("n=1&n=2", "n=1", "profile_value", "tests.ndef.2"),
             ("number = \"4917\"\n", "", "profile_missing_key", "tests"),
             ("record = \"uri\"", "record = \"text\"", "profile_method", "identify.ndef"),
             ("parameter = \"n\"", "parameter = \"n\", regex = \"(4)\"", "profile_method", "identify.ndef"),
@@ -401,7 +401,7 @@ text = "https://example.org/?n=1&n=2"
             (READER, "kind = \"reader\"", "kind = \"printer\"", "profile_kind", Some(3), "kind"),
             (READER, "id = \"probe\"", "id = \"../probe\"", "profile_id", Some(4), "id"),
             (READER, "id = \"probe\"", "id = \"other\"", "profile_file_name", Some(4), "id"),
-            (READER, "title = \"Probe\"\n", "", "profile_missing_key", Some(1), ""),
+            (READER, "title = \"Probe\"\n", "", "profile_missing_key", None, "title"),
             (READER, "vendor =", "wendor =", "profile_unknown_key", Some(6), "wendor"),
             (
                 READER,
@@ -417,7 +417,7 @@ text = "https://example.org/?n=1&n=2"
                 "[quirk]\nflags = [\"lazy\"]\n[[slot]]",
                 "profile_unknown_word",
                 Some(14),
-                "quirk.flags.0",
+                "quirk.flags.1",
             ),
             (
                 READER,
@@ -425,11 +425,11 @@ text = "https://example.org/?n=1&n=2"
                 "role = \"sideways\"\n[[tests",
                 "profile_unknown_word",
                 Some(14),
-                "slot.0.role",
+                "slot.1.role",
             ),
-            (READER, "[[slot]]", &raw, "profile_raw_bytes", Some(16), "signals.accept.0"),
-            (READER, "[[slot]]", &spaced, "profile_raw_bytes", Some(16), "signals.accept.0"),
-            (READER, "[[slot]]", &numbers, "profile_raw_bytes", Some(16), "signals.accept.0"),
+            (READER, "[[slot]]", &raw, "profile_raw_bytes", Some(16), "signals.accept.1"),
+            (READER, "[[slot]]", &spaced, "profile_raw_bytes", Some(16), "signals.accept.1"),
+            (READER, "[[slot]]", &numbers, "profile_raw_bytes", Some(16), "signals.accept.1"),
             (READER, "[[slot]]", &verb, "profile_unknown_word", Some(16), "signals.accept"),
             (
                 READER,
@@ -439,9 +439,9 @@ text = "https://example.org/?n=1&n=2"
                 Some(14),
                 "signals.accept",
             ),
-            (READER, "^Probe ", "^Prove ", "profile_pattern_without_sample", Some(12), "match.names.0.regex"),
-            (READER, "^Probe ", "(", "profile_pattern", Some(12), "match.names.0.regex"),
-            (READER, "names = [{ regex = \"^Probe \" }]", bomb, "profile_pattern", Some(12), "match.names.0.regex"),
+            (READER, "^Probe ", "^Prove ", "profile_pattern_without_sample", Some(12), "match.names.1.regex"),
+            (READER, "^Probe ", "(", "profile_pattern", Some(12), "match.names.1.regex"),
+            (READER, "names = [{ regex = \"^Probe \" }]", bomb, "profile_pattern", Some(12), "match.names.1.regex"),
             (READER, "names = [{ regex = \"^Probe \" }]\n", "", "profile_matches_everything", Some(11), "match"),
             (
                 READER,
@@ -449,7 +449,7 @@ text = "https://example.org/?n=1&n=2"
                 "name = \"Probe 00 00\"\nrole = \"sam\"",
                 "profile_sample",
                 Some(18),
-                "tests.name.0.role",
+                "tests.name.1.role",
             ),
             (
                 READER,
@@ -461,7 +461,7 @@ text = "https://example.org/?n=1&n=2"
             ),
             (READER, "[[slot]]", "[timing]\npoll = 60001\n[[slot]]", "profile_value", Some(14), "timing.poll"),
             (READER, "[[slot]]", &many, "profile_value", Some(13), "messages.de"),
-            (READER, "[[slot]]\n", &expressions, "profile_value", Some(107), "slot.31.name_regex"),
+            (READER, "[[slot]]\n", &expressions, "profile_value", Some(107), "slot.32.name_regex"),
             (READER, "[match]", "[match", "profile_syntax", Some(11), ""),
             (CARD, "method = \"uid\"", "method = \"telepathy\"", "profile_unknown_word", Some(16), "identify.method"),
             (CARD, "method = \"uid\"", "method = \"piv-9e\"", "profile_unknown_word", Some(16), "identify.method"),
@@ -480,7 +480,7 @@ text = "https://example.org/?n=1&n=2"
                 "method = \"uid\"\nsteps = [\"FF82000006000000000000\"]",
                 "profile_key_material",
                 Some(17),
-                "identify.steps.0",
+                "identify.steps.1",
             ),
             (
                 CARD,
@@ -515,7 +515,7 @@ text = "https://example.org/?n=1&n=2"
                 Some(12),
                 "match.uid.reject_random",
             ),
-            (CARD, "value = \"3B80800101\"", "value = \"3B808001\"", "profile_sample", Some(17), "tests.atr.0"),
+            (CARD, "value = \"3B80800101\"", "value = \"3B808001\"", "profile_sample", Some(17), "tests.atr.1"),
             (
                 CARD,
                 "value = \"3B80800101\"",
@@ -538,6 +538,89 @@ text = "https://example.org/?n=1&n=2"
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
+    /// What a technician reads: where it is wrong, what stands there and what to write, in plain words.
+    #[test]
+    fn is_told_in_plain_words() {
+        let slot = |text: &str| format!("{text}\n[[slot]]");
+        let signals = "[escape]\nfamily = \"acs-ff00\"\n[signals]\naccept = \"beep:100\"";
+        let regex = |text: &str| format!("names = [{{ regex = {text} }}]");
+        let names = "names = [{ regex = \"^Probe \" }]";
+        let atr = "atr = [{ value = \"3B80800101\" }]\nuid = { lengths = [7], reject_random = true }";
+        let cases: Vec<(&str, &str, String, &str)> = vec![
+            (
+                READER,
+                "vendor =",
+                "wendor =".into(),
+                "probe.toml:6: wendor: the key `wendor` is not known here; is `vendor` meant?",
+            ),
+            (READER, "title = \"Probe\"\n", String::new(), "probe.toml: title: `title` is missing here"),
+            (READER, "vendor = \"Probe\"\n", String::new(), "probe.toml: vendor: `vendor` is missing here"),
+            (
+                READER,
+                "[evidence]\nstatus = \"untested\"\nsources = [\"none\"]\n",
+                String::new(),
+                "probe.toml: evidence: `evidence` is missing here",
+            ),
+            (
+                READER,
+                "sources = [\"none\"]\n",
+                String::new(),
+                "probe.toml:8: evidence.sources: `sources` is missing here",
+            ),
+            (
+                READER,
+                "[[slot]]\nrole = \"contactless\"",
+                "[[slot]]\nindex = 0".into(),
+                ": slot.1.role: `role` is missing here",
+            ),
+            (READER, "[[slot]]", slot("[quirk]\nflags = [\"no_wtc\"]"), "is `no_wtx` meant?"),
+            (READER, "[[slot]]", slot(signals), "the text \"beep:100\" stands here; a list in [ ] is expected"),
+            (READER, "[[slot]]", slot("[timing]\nconnect_retries = 300"), "a number from 0 to 255 is expected"),
+            (
+                READER,
+                "[[slot]]",
+                slot("[capability]\npcsc = \"yes\""),
+                "the text \"yes\" stands here; true or false is expected",
+            ),
+            (READER, names, regex("\"^Probe \\[\""), "a backslash is written twice"),
+            (READER, names, regex("\"^Probe\\b\""), "a backslash is written twice"),
+            (READER, names, regex("\"^Probe [CL-7 PICC]\""), "a `[` that stands in the name itself is written `\\\\[`"),
+            (READER, names, regex("\"^Probe [CL]\""), "for the same system; a `[` that stands in the name itself"),
+            (READER, names, "bcd_device = \">=0x0100\"".into(), "add `usb` or `names`"),
+            (CARD, atr, "interface = [\"contactless\"]".into(), "`interface` alone is not enough; add `atr`"),
+            (CARD, atr, String::new(), "[match] holds no condition; add `atr`"),
+            (CARD, "uid = { lengths", "get_version = 7\nuid = { lengths".into(), "the number 7 stands here; a table"),
+            (
+                CARD,
+                "method = \"uid\"",
+                "method = \"storage-read\"\nsteps = [{ op = \"read_block\", block = 4, len = 16 }]".into(),
+                "storage-read needs both `steps` and `extract`; `extract` is missing",
+            ),
+            (CARD, "method = \"uid\"", "method = \"uid\"\nkey_a = \"00\"".into(), "delete this line"),
+            (
+                CARD,
+                "method = \"uid\"",
+                "method = \"uid\"\n[auth]\nmethod = \"uid\"\nmax_level = 4".into(),
+                "above the method's ceiling, level 1; write 1 or leave it out",
+            ),
+        ];
+        let mut wrong = Vec::new();
+        for (base, from, to, told) in cases {
+            assert!(base.contains(from), "the case changes nothing: {from}");
+            let text = ProfileText::from_file("probe.toml", base.replacen(from, &to, 1).into_bytes());
+            let found = load(&text, Layer::Local).map_or_else(|error| error.to_string(), |_| "nothing".to_owned());
+            if !found.contains(told) {
+                wrong.push(format!("{to}\n    expected {told}\n    found    {found}"));
+            }
+        }
+        for nothing in ["", "  \n", "# only a comment\n"] {
+            let text = ProfileText::from_file("probe.toml", nothing.as_bytes().to_vec());
+            let found = load(&text, Layer::Local).unwrap_err();
+            assert_eq!(found.to_string(), "probe.toml: the file is empty [profile_empty]");
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
     #[test]
     fn has_an_entry_in_the_run_book() {
         let book = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md")).unwrap();
@@ -549,12 +632,118 @@ text = "https://example.org/?n=1&n=2"
     #[test]
     fn may_not_read_what_it_forbids_itself() {
         let reading = "method = \"desfire-read\"\nsteps = [{ op = \"select_application\", application = \"5F8415\" }, { op = \
-                       \"read_file\", file = 1, len = 16 }]\nextract = { step = 2, slice = [0, 4], decode = \"uint-le\" }";
+                       \"read_file\", file = 1, len = 16 }]\nextract = { step = 2, slice = [0, 4], decode = \"uint-le\" }\n[[tests.read]]\nbytes = \"01000000\"\nnumber = \"1\"";
         let text = CARD.replace("method = \"uid\"", reading);
         assert_eq!(fault_of(&text), Ok(()));
         let forbidden = format!("{reading}\n[privacy]\nnever_read = [\"5F8415\"]");
         let text = CARD.replace("method = \"uid\"", &forbidden);
         assert_eq!(fault_of(&text).unwrap_err().0, "profile_never_read");
+    }
+
+    /// Payment applications by their schemes' identifiers, wherever an AID stands that is selected.
+    #[test]
+    fn may_not_name_a_payment_application() {
+        let step = |aid: &str| {
+            format!(
+                "method = \"file-read\"\nsteps = [{{ op = \"select\", aid = \"{aid}\" }}, {{ op = \"read_binary\", sfi = 1, max = 16 }}]\n\
+                 extract = {{ step = 2, slice = [0, 4], decode = \"hex\" }}\n[[tests.read]]\nbytes = \"49171234\"\nnumber = \"49171234\""
+            )
+        };
+        let with_step = |aid: &str| CARD.replace("method = \"uid\"", &step(aid));
+        let with_match = |aid: &str| CARD.replace("uid = {", &format!("select = {{ aid = \"{aid}\" }}\nuid = {{"));
+        for aid in ["F042494B4152544502", "D2760000850102"] {
+            assert_eq!((fault_of(&with_step(aid)), fault_of(&with_match(aid))), (Ok(()), Ok(())), "{aid}");
+            let never = format!("[privacy]\nnever_read = [\"{aid}\"]\n[[tests.atr]]");
+            for text in [with_step(aid), with_match(aid)] {
+                assert_eq!(fault_of(&text.replace("[[tests.atr]]", &never)).unwrap_err().0, "profile_never_read");
+            }
+        }
+        let payment = [
+            "A0000000041010",
+            "A0000003591010028001",
+            "325041592E5359532E4444463031",
+            "315041592E5359532E4444463031",
+            "A000000003",
+        ];
+        for aid in payment {
+            let (code, line, key) = fault_of(&with_step(aid)).unwrap_err();
+            assert_eq!((code, line, key.as_str()), ("profile_payment", Some(17), "identify.steps.1"), "{aid}");
+            let (code, line, key) = fault_of(&with_match(aid)).unwrap_err();
+            assert_eq!((code, line, key.as_str()), ("profile_payment", Some(12), "match.select.aid"), "{aid}");
+            let never = format!("[privacy]\nnever_read = [\"{aid}\"]\n[[tests.atr]]");
+            assert_eq!(fault_of(&CARD.replace("[[tests.atr]]", &never)), Ok(()), "to forbid it is right");
+        }
+    }
+
+    /// What a step brings is known beforehand, and so whether anything can be there.
+    #[test]
+    fn may_not_look_where_nothing_can_be() {
+        let read = |steps: &str, extract: &str, sample: &str| {
+            let method = if steps.contains("read_block") { "storage-read" } else { "desfire-read" };
+            let identify = format!(
+                "method = \"{method}\"\nsteps = [{steps}]\nextract = {{ step = 1, {extract} }}\n[[tests.read]]\n{sample}"
+            );
+            fault_of(&CARD.replace("method = \"uid\"", &identify)).map_err(|(code, _, key)| (code, key))
+        };
+        let block = "{ op = \"read_block\", block = 4, len = 16 }";
+        let file = "{ op = \"read_file\", file = 1, len = 128 }";
+        let (digits, hex) = ("slice = [0, 4], decode = \"ascii\"", "slice = [0, 4], decode = \"hex\"");
+        let sample = |bytes: &str, number: &str| format!("bytes = \"{bytes}\"\nnumber = \"{number}\"");
+        let right = sample("34393137", "4917");
+        let (extract, reads) = ("identify.extract", "tests.read.1");
+        let regex = |text: &str| format!("regex = \"{text}\", decode = \"ascii\"");
+        let cases: [(&str, &str, &str, Option<(&str, &str)>); 19] = [
+            (block, digits, &right, None),
+            (block, hex, &right.replace("\"4917", "\"34393137"), None),
+            (block, "slice = [12, 4], decode = \"ascii\"", &sample("00000000000000000000000034393137", "4917"), None),
+            (block, "slice = [0, 32], decode = \"ascii\"", &right, Some(("profile_value", extract))),
+            (block, "slice = [13, 4], decode = \"ascii\"", &right, Some(("profile_value", extract))),
+            (block, "slice = [65535, 1], decode = \"ascii\"", &right, Some(("profile_value", extract))),
+            (&block.replace("16", "4"), "slice = [0, 5], decode = \"ascii\"", &right, Some(("profile_value", extract))),
+            (block, "slice = [0, 0], decode = \"ascii\"", &right, Some(("profile_value", extract))),
+            // More digits than a number has, more bytes than a number is counted from.
+            (file, "slice = [0, 33], decode = \"hex\"", &right, Some(("profile_value", extract))),
+            (file, "slice = [0, 17], decode = \"uint-be\"", &right, Some(("profile_value", extract))),
+            (file, &regex("NR=[0-9]+"), &right, Some(("profile_value", extract))),
+            (file, &regex("NR=([0-9]+)"), &sample("4E523D343931370000", "4917"), None),
+            (file, &regex("NR=([0-9]+)"), "bytes = \"34393137\"", Some(("profile_missing_key", "tests.read"))),
+            (file, &regex("NR=([0-9]+)"), &right, Some(("profile_value", reads))),
+            (block, digits, &sample("34393137", "4918"), Some(("profile_value", reads))),
+            // Padding is no digit: a slice takes what stands there.
+            (block, digits, &sample("34393100", "491"), Some(("profile_value", reads))),
+            (block, digits, &sample("34", "4"), Some(("profile_value", reads))),
+            (block, digits, &sample(&"34".repeat(17), "4444"), Some(("profile_value", reads))),
+            (file, "tlv = [\"70\", \"5A\"], decode = \"bcd\"", &sample("70045A024917", "4917"), None),
+        ];
+        for (steps, extract, sample, expected) in cases {
+            let expected = expected.map_or(Ok(()), |(code, key)| Err((code, key.to_owned())));
+            assert_eq!(read(steps, extract, sample), expected, "{steps} {extract} {sample}");
+        }
+        let elsewhere = format!("{CARD}[[tests.read]]\nbytes = \"00\"\n");
+        assert_eq!(fault_of(&elsewhere).unwrap_err().2, "tests.read");
+    }
+
+    /// What a file says of its own grounds has to be there.
+    #[test]
+    fn says_what_it_rests_on() {
+        let evidence = |text: &str| {
+            let found = fault_of(&CARD.replace("status = \"untested\"\nsources = [\"none\"]", text));
+            found.map_err(|(code, line, key)| (code, line.unwrap(), key))
+        };
+        let fault = |line, key: &str| Err(("profile_value", line, key.to_owned()));
+        let cases = [
+            ("status = \"tested\"\nsources = [\"x\"]\ntranscripts = [\"probe/x.apdu\"]", Ok(())),
+            ("status = \"tested\"\nsources = [\"x\"]", fault(8, "evidence.status")),
+            ("status = \"untested\"\nsources = []", fault(9, "evidence.sources")),
+            ("status = \"untested\"\nsources = [\" \"]", fault(9, "evidence.sources")),
+            (
+                "status = \"untested\"\nsources = [\"x\"]\ntranscripts = [\"../x.apdu\"]",
+                fault(10, "evidence.transcripts"),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(evidence(text), expected, "{text}");
+        }
     }
 
     #[test]
@@ -633,6 +822,80 @@ text = "https://example.org/?n=1&n=2"
             assert_eq!(catalog.errors().len(), 2, "{:?}", catalog.errors());
             assert!(catalog.errors().iter().all(|error| matches!(error.fault, Fault::Ambiguous { .. })));
             assert_eq!(catalog.find_reader(&linux("Probe 00 00")).unwrap().id.as_str(), "generic-ccid");
+        }
+
+        /// Pairs of readers' profiles, each as its lines under `[match]` and its samples, and what both fit, if anything.
+        #[test]
+        fn readers_are_alike_if_something_fits_both_with_the_same_rank() {
+            let reader = |id: &str, (matching, samples): (&str, &str)| {
+                let head = READER.split("[match]").next().unwrap();
+                let text = format!("{head}[match]\n{matching}\n[[slot]]\nrole = \"contactless\"\n[tests]\n{samples}");
+                named(&text, id)
+            };
+            let sample =
+                |os: &str| format!("name = [{{ os = \"{os}\", name = \"Probe 00 00\", role = \"contactless\" }}]");
+            let (linux, windows) = (sample("linux"), sample("windows"));
+            let (usb, other) = ("usb = [\"1234:0001\"]", "usb = [\"1234:0002\"]");
+            let names = "names = [{ regex = \"^Probe \" }]";
+            let with = |parts: &[&str]| parts.join("\n");
+            let old = with(&[usb, names, "bcd_device = \"<0x0300\""]);
+            let new = with(&[usb, names, "bcd_device = \">=0x0100\""]);
+            let newer = with(&[usb, names, "bcd_device = \">=0x0300\""]);
+            let text = with(&[usb, names, "firmware_text = \"^v1\""]);
+            let texts = format!("{linux}\nfirmware_texts = [\"v1.2\"]");
+            let (both, others) = (with(&[usb, names]), with(&[other, names]));
+            let sooner = with(&[usb, "names = [{ regex = \"^Probe 00\" }]"]);
+            let cases: [((&str, &str), (&str, &str), Option<&str>); 13] = [
+                ((usb, ""), (usb, ""), Some("the USB id 1234:0001")),
+                ((usb, &linux), (usb, &linux), Some("the USB id 1234:0001")),
+                ((usb, ""), ("usb = [\"1234:0002\", \"1234:0001\"]", ""), Some("the USB id 1234:0001")),
+                ((usb, ""), (other, ""), None),
+                ((&both, &linux), (&both, &linux), Some("the USB id 1234:0001")),
+                // Where the system tells the USB id, it decides; elsewhere only the name is left.
+                ((&both, &linux), (&others, &linux), None),
+                (
+                    (&both, &windows),
+                    (&others, &windows),
+                    Some("the name `Probe 00 00`, and where the system does not tell"),
+                ),
+                // The longer expression wins, but not on a name that it does not fit.
+                ((&both, &linux), (&sooner, &linux), None),
+                ((usb, ""), (&both, &linux), Some("the USB id 1234:0001")),
+                ((&old, &linux), (&new, &linux), Some("the USB id 1234:0001 with firmware 0x0100")),
+                ((&old, &linux), (&newer, &linux), None),
+                // A firmware known closer wins; two conditions of one each are alike.
+                ((&both, &linux), (&old, &linux), None),
+                ((&old, &linux), (&text, &texts), Some("the USB id 1234:0001")),
+            ];
+            for (one, two, what) in cases {
+                let catalog = ProfileCatalog::shipped().with_local(&[reader("one", one), reader("two", two)]);
+                let told: Vec<String> = catalog.errors().iter().map(ToString::to_string).collect();
+                assert_eq!(told.len(), if what.is_some() { 2 } else { 0 }, "{one:?} {two:?} {told:?}");
+                for (error, other) in told.iter().zip(["two", "one"]) {
+                    let what = what.unwrap_or_default();
+                    assert!(error.contains(&format!("`{other}` ({other}.toml:")) && error.contains(what), "{error}");
+                }
+            }
+            // A higher priority ends it, and each fault leads to its own line.
+            let higher = named(&READER.replace("[evidence]", "priority = 1\n[evidence]"), "two");
+            assert!(ProfileCatalog::shipped().with_local(&[named(READER, "one"), higher]).errors().is_empty());
+            let catalog = ProfileCatalog::shipped().with_local(&[reader("one", (usb, "")), reader("two", (usb, ""))]);
+            let places: Vec<String> =
+                catalog.errors().iter().map(teilhabe_terminal::profile::ProfileError::place).collect();
+            assert_eq!(places, ["one.toml:12: match.usb", "two.toml:12: match.usb"]);
+        }
+
+        /// A copy of a shipped profile under another id is used in its place, which a technician is told.
+        #[test]
+        fn one_that_goes_before_a_shipped_one_is_noted() {
+            let copy = shipped_text("readers/acr1252u.toml").replace("id = \"acr1252u\"", "id = \"copy\"");
+            let catalog =
+                ProfileCatalog::shipped().with_local(&[ProfileText::from_file("copy.toml", copy.into_bytes())]);
+            assert!(catalog.errors().is_empty(), "{}", catalog.report());
+            let notes: Vec<String> = catalog.notes().iter().map(ToString::to_string).collect();
+            assert_eq!(notes, ["local copy goes before shipped acr1252u: both fit the USB id 072F:223B"]);
+            let same = ProfileText::from_file("acr1252u.toml", shipped_text("readers/acr1252u.toml").into_bytes());
+            assert!(ProfileCatalog::shipped().with_local(&[same]).notes().is_empty(), "the same id replaces it");
         }
 
         #[test]
@@ -762,7 +1025,7 @@ mod a_folder {
         assert_eq!(
             codes,
             [
-                ("d", "profile_unreadable"),
+                ("a/b/c/d", "profile_unreadable"),
                 ("large.toml", "profile_too_large"),
                 ("latin.toml", "profile_not_utf8"),
                 ("loop.toml", "profile_unreadable"),

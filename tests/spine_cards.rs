@@ -261,6 +261,14 @@ fn an_accounts_profiles_count_until_it_takes_them_back() {
     // Another district's cards alone.
     std::fs::write(&file, shipped.replace("de:*", "de:99000002")).unwrap();
     account.admin(&["profile", "publish", "--file", file.to_str().unwrap()]);
+    // What terminals would refuse is not published, nor what they could not tell from a profile they have; both with reason.
+    std::fs::write(&file, shipped.replace("issuer_scope", "issuer_scpe")).unwrap();
+    let reason = account.refuses(&["profile", "publish", "--file", file.to_str().unwrap()]);
+    assert!(reason.contains("classic-uid.toml:") && reason.contains("is `issuer_scope` meant?"), "{reason}");
+    let copy = dir.path().join("copy.toml");
+    std::fs::write(&copy, shipped.replace("id = \"classic-uid\"", "id = \"copy\"")).unwrap();
+    let reason = account.refuses(&["profile", "publish", "--file", copy.to_str().unwrap()]);
+    assert!(reason.contains("`classic-uid`") && reason.contains("[profile_ambiguous]"), "{reason}");
     terminal.restart();
     terminal.ready();
     terminal.wait("documents are there", |line| line["account"]["state"] == "connected");

@@ -45,39 +45,61 @@ fn lines(output: &Output) -> Vec<Value> {
 /// The README that technicians write a profile by.
 const README: &str = include_str!("../firmware-profiles/README.md");
 
-/// The reader and the card that it shows as complete files: models that are not in the folder.
-fn shown_in_the_readme() -> [&'static str; 2] {
+/// The files that it shows as a whole: a reader, then cards by UID, by what a tag holds, by an NDEF message.
+fn shown_in_the_readme() -> [&'static str; 4] {
     let shown: Vec<&str> = README.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    shown.try_into().expect("two files are shown")
+    shown.try_into().expect("four files are shown")
 }
 
 /// Fault 25 and issue 4, point 5: each thing `profiles check` has to find, found through the command, with file, key and
 /// code; the good files beside it stay in force.
 #[test]
 fn profiles_check_finds_what_is_wrong_with_a_file() {
-    let [new_model, new_card] = shown_in_the_readme();
+    let [new_model, new_card, storage, ndef] = shown_in_the_readme();
     let signals = |list: &str| format!("[escape]\nfamily = \"acs-ff00\"\n[signals]\naccept = {list}\n\n[[slot]]");
     let raw = signals("[\"FF00400D0400000000\"]");
     let key = "[identify]\nmethod = \"uid\"\nkey_a = \"FFFFFFFFFFFF\"";
     let level = "[auth]\nmethod = \"uid\"\nmax_level = 4\n\n[[tests.atr]]";
-    let twin = new_model.replace("acme-100", "acme-101").replace("1234:ABCD", "1234:ABCE");
+    let twin = new_model.replace("acme-100", "acme-101");
     // File, its text, and the code with the key of each line that must come; nothing else may come.
     type Files<'a> = Vec<(&'a str, String)>;
     let reader = |from: &str, to: &str| vec![("acme-100.toml", new_model.replacen(from, to, 1))];
     let card = |from: &str, to: &str| vec![("library-card.toml", new_card.replacen(from, to, 1))];
     let cases: Vec<(Files<'_>, &[(&str, &str)])> = vec![
         (reader("", ""), &[]),
-        (card("", ""), &[]),
+        (
+            vec![
+                ("library-card.toml", new_card.to_owned()),
+                ("club-tag.toml", storage.to_owned()),
+                ("museum-pass.toml", ndef.to_owned()),
+            ],
+            &[],
+        ),
+        (
+            vec![(
+                "club-tag.toml",
+                storage.replace("block = 4", "block = 4, len = 16 }, { op = \"read_block\", block = 8"),
+            )],
+            &[],
+        ),
+        (
+            vec![("club-tag.toml", storage.replace("number = \"4917", "number = \"4918"))],
+            &[("profile_value", "tests.read.1")],
+        ),
+        (
+            vec![("museum-pass.toml", ndef.replace("D2760000850101", "A0000000041010"))],
+            &[("profile_payment", "match.select.aid")],
+        ),
         (reader("vendor =", "wendor ="), &[("profile_unknown_key", "wendor")]),
-        (reader("[[slot]]", "[quirk]\nflags = [\"lazy\"]\n\n[[slot]]"), &[("profile_unknown_word", "quirk.flags.0")]),
+        (reader("[[slot]]", "[quirk]\nflags = [\"lazy\"]\n\n[[slot]]"), &[("profile_unknown_word", "quirk.flags.1")]),
         (
             vec![("acme-100.toml", new_model.to_owned()), ("acme-101.toml", twin)],
-            &[("profile_ambiguous", ""), ("profile_ambiguous", "")],
+            &[("profile_ambiguous", "match.usb"), ("profile_ambiguous", "match.usb")],
         ),
-        (reader("[[slot]]", &raw), &[("profile_raw_bytes", "signals.accept.0")]),
+        (reader("[[slot]]", &raw), &[("profile_raw_bytes", "signals.accept.1")]),
         (card("[identify]\nmethod = \"uid\"", key), &[("profile_key_material", "identify.key_a")]),
         (card("[[tests.atr]]", level), &[("profile_level", "auth.max_level")]),
-        (reader("^Acme 100 ", "^Acme 200 "), &[("profile_pattern_without_sample", "match.names.0.regex")]),
+        (reader("^Acme 100 ", "^Acme 200 "), &[("profile_pattern_without_sample", "match.names.1.regex")]),
         (
             reader("[[slot]]", &signals("[\"led_blink\", \"buzzer_on_detect:on\"]").replace("ff00", "e0")),
             &[("profile_value", "signals.accept")],
@@ -94,8 +116,11 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
         }
         let output = teilhabectl(None, &["--json", "profiles", "check", folder.path().to_str().unwrap()]);
         let found = lines(&output);
-        let found: Vec<(&str, &str)> =
-            found.iter().map(|line| (line["code"].as_str().unwrap(), line["key"].as_str().unwrap_or(""))).collect();
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .filter(|line| line["state"] == "disabled")
+            .map(|line| (line["code"].as_str().unwrap(), line["key"].as_str().unwrap_or("")))
+            .collect();
         assert_eq!(found, expected, "{files:?}");
         assert_eq!(output.status.success(), expected.is_empty(), "{files:?}");
         let told = teilhabectl(None, &["profiles", "check", folder.path().to_str().unwrap()]);
@@ -106,6 +131,72 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
             assert!(told.contains(&format!("[{code}]")), "{told}");
         }
     }
+}
+
+/// Whoever checks a folder is told what was looked at, and what was not and why: silence is never "all fine".
+#[test]
+fn profiles_check_says_what_it_looked_at() {
+    let [new_model, ..] = shown_in_the_readme();
+    let check = |arguments: &[&str]| {
+        let output = teilhabectl(None, &[&["profiles", "check"], arguments].concat());
+        let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        (output.status.success(), told)
+    };
+    let temp = tempfile::tempdir().unwrap();
+    let folder = |name: &str| {
+        let path = temp.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+
+    let (fine, told) = check(&[]);
+    assert!(fine && told.ends_with(" files checked in the program: all fine\n"), "{told}");
+
+    let empty = text(&folder("empty"));
+    let (fine, told) = check(&[&empty]);
+    assert!(!fine && told.ends_with(&format!("nothing to check in {empty}\n")), "{told}");
+
+    let strange = folder("strange");
+    for name in ["acme-100.txt", "acme-100.toml.bak", "acme-100.TOML", "example.reader.toml"] {
+        fs::write(strange.join(name), new_model).unwrap();
+    }
+    let (fine, told) = check(&[&text(&strange)]);
+    assert!(!fine && told.matches("ignored: ").count() == 4, "{told}");
+    assert!(told.contains("ignored: acme-100.TOML: its name does not end in .toml"), "{told}");
+    assert!(told.contains("ignored: example.reader.toml: a template"), "{told}");
+
+    let right = folder("right/readers");
+    fs::write(right.join("acme-100.toml"), new_model).unwrap();
+    let right = text(&temp.path().join("right"));
+    let (fine, told) = check(&[&right]);
+    assert!(fine && told.ends_with(&format!("1 file checked in {right}: all fine\n")), "{told}");
+    fs::write(
+        temp.path().join("right/readers/acme-101.toml"),
+        new_model.replace("100", "101").replace("vendor", "wendor"),
+    )
+    .unwrap();
+    fs::create_dir(temp.path().join("right/acme-102.toml")).unwrap();
+    let (fine, told) = check(&[&right]);
+    assert!(!fine && told.contains("disabled: local readers/acme-101.toml:6: wendor: "), "{told}");
+    assert!(told.contains("acme-102.toml: this is a folder; a profile is a file"), "{told}");
+    assert!(told.ends_with(&format!("3 files checked in {right}: 2 disabled\n")), "{told}");
+
+    // The folder of the configuration is the one the terminal reads.
+    let config = temp.path().join("terminal.toml");
+    fs::write(&config, format!("[reader]\nworkshop_profiles = \"{right}\"\n")).unwrap();
+    let (fine, by_config) = check(&["--config", &text(&config)]);
+    assert!(!fine && by_config == told, "{by_config}");
+
+    let nowhere = text(&temp.path().join("nowhere"));
+    let (fine, told) = check(&[&nowhere]);
+    assert!(!fine && told.contains(&format!("{nowhere}: the folder cannot be read: ")), "{told}");
+    let (fine, told) = check(&[&format!("{right}/readers/acme-100.toml")]);
+    assert!(!fine && told.contains(&format!("give the folder: teilhabectl profiles check {right}/readers")), "{told}");
+
+    let all = lines(&teilhabectl(None, &["--json", "profiles", "check", &right]));
+    let count = |state: &str| all.iter().filter(|line| line["state"] == state).count();
+    assert!(count("in_force") > 25 && count("disabled") == 2 && count("checked") == 1, "{all:?}");
 }
 
 /// Plays a recording as a terminal without any account would meet the card.
@@ -234,6 +325,27 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
         lines(&teilhabectl(service.map(PrivatePcscd::socket), &arguments))
     };
 
+    // The workshop's folder: missing, with a wrong file, empty, right.
+    let shelf = folder.path().join("shelf");
+    let config = folder.path().join("terminal.toml");
+    fs::write(&config, format!("[reader]\nworkshop_profiles = \"{}\"\n", shelf.display())).unwrap();
+    let profiles = || {
+        let arguments = ["--json", "--config", config.to_str().unwrap(), "--data", "/nonexistent/data", "doctor"];
+        says(&lines(&teilhabectl(None, &arguments)), "profiles")
+    };
+    let (good, found, _) = profiles();
+    assert!(!good && found.contains("shelf: the folder cannot be read"), "{found}");
+    fs::create_dir(&shelf).unwrap();
+    let (good, found, advice) = profiles();
+    assert!(!good && found.starts_with("0 of ") && advice.contains("put profiles into the folder"), "{found}");
+    let [new_model, ..] = shown_in_the_readme();
+    fs::write(shelf.join("acme-100.toml"), new_model.replace("vendor", "wendor")).unwrap();
+    let (good, found, advice) = profiles();
+    assert!(!good && found.starts_with("acme-100.toml:6: wendor: "), "{found}");
+    assert!(advice.contains("profiles check"), "{advice}");
+    fs::write(shelf.join("acme-100.toml"), new_model).unwrap();
+    assert_eq!(profiles().0, true);
+
     let sound = machine(&[(CCID, &plist("1.5.2")), ("proc/modules", "usbhid 65536 0 - Live 0x0\n")]);
     let findings = doctor(Some(&service), &sound);
     assert_eq!(says(&findings, "reader").1, "Virtual PCD 00 00 (Virtual PCD (vpcd), contactless)");
@@ -316,7 +428,7 @@ fn advice_is_in_the_language_of_the_installation() {
     fs::write(bad.join("acme.toml"), "schema = 2\n").unwrap();
     let told = teilhabectl_in("de_DE.UTF-8", None, &["profiles", "check", bad.to_str().unwrap()]);
     let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("außer Kraft: acme.toml:1: schema: `schema` muss 1 sein [profile_schema]"), "{told}");
+    assert!(told.contains("außer Kraft: local acme.toml:1: schema: `schema` muss 1 sein [profile_schema]"), "{told}");
     let nobody = teilhabectl_in("de_DE.UTF-8", None, &["probe", "--wait", "1"]);
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("kein Leser ist ansprechbar"));
 }

@@ -225,6 +225,14 @@ impl Account {
         })
     }
 
+    /// The profiles that terminals were given, as texts.
+    ///
+    /// # Errors
+    /// [`AccountError`].
+    pub fn profiles(&self) -> Result<Vec<String>, AccountError> {
+        self.write(|tx| Ok(tx.profiles()?))
+    }
+
     /// Gives terminals a profile of a reader or card, or takes it back; a new document says so. Whether it is right is for
     /// the caller to check.
     ///

@@ -14,48 +14,102 @@ const MAX_DEPTH: usize = 3;
 /// Names looked at in all. More than twice what a catalogue takes is not a folder of profiles.
 const MAX_ENTRIES: usize = 2 * MAX_TEXTS;
 
-/// The `.toml` files of a folder and of the folders in it, in the order of their names. Files whose name begins with
-/// `example.` are templates and left out, as is everything that is no `.toml` file.
-#[must_use]
-pub fn read(folder: &Path) -> Vec<ProfileText> {
-    let mut texts = Vec::new();
-    let mut left = MAX_ENTRIES;
-    scan(folder, MAX_DEPTH, &mut left, &mut texts);
-    texts
+/// Why a file is left out without being a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// Its name does not end in `.toml`.
+    Name,
+    /// Its name begins with `example.`.
+    Template,
 }
 
-fn scan(folder: &Path, depth: usize, left: &mut usize, texts: &mut Vec<ProfileText>) {
-    let shown = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
-    let mut entries =
-        match fs::read_dir(folder).and_then(|entries| entries.take(*left + 1).collect::<io::Result<Vec<_>>>()) {
+/// What a folder holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileFolder {
+    /// The `.toml` files of the folder and of the folders in it, in the order of their names.
+    pub texts: Vec<ProfileText>,
+    /// Files that are left out, by their names below the folder, and why.
+    pub ignored: Vec<(String, Ignored)>,
+}
+
+/// The profiles of a folder.
+#[must_use]
+pub fn read(folder: &Path) -> Vec<ProfileText> {
+    look(folder).texts
+}
+
+/// The profiles of a folder, and what else lies there.
+#[must_use]
+pub fn look(folder: &Path) -> ProfileFolder {
+    let mut scan = Scan { left: MAX_ENTRIES, found: ProfileFolder::default() };
+    scan.folder(folder, "", MAX_DEPTH);
+    scan.found
+}
+
+struct Scan {
+    /// Names that may still be looked at.
+    left: usize,
+    found: ProfileFolder,
+}
+
+impl Scan {
+    /// `below` is the folder's name below the first one, with a stroke at its end.
+    fn folder(&mut self, folder: &Path, below: &str, depth: usize) {
+        let shown = if below.is_empty() { folder.to_string_lossy().into_owned() } else { below.to_owned() };
+        let listed =
+            fs::read_dir(folder).and_then(|entries| entries.take(self.left + 1).collect::<io::Result<Vec<_>>>());
+        let mut entries = match listed {
             Ok(entries) => entries,
-            Err(error) => return texts.push(ProfileText::unreadable(shown, error.to_string())),
+            Err(error) => return self.refuse(shown, format!("the folder cannot be read: {error}")),
         };
-    if entries.len() > *left {
-        entries.truncate(*left);
-        texts.push(ProfileText::unreadable(shown, "too many files"));
-    }
-    *left -= entries.len();
-    entries.sort_by_key(DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let is_profile = Path::new(&name).extension().is_some_and(|extension| extension == "toml");
-        // A file may vanish between two calls; that too is a fault of this file alone.
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth > 0 => scan(&entry.path(), depth - 1, left, texts),
-            Ok(kind) if kind.is_dir() => texts.push(ProfileText::unreadable(name, "folders are nested too deeply")),
-            Ok(_) if !is_profile || name.starts_with("example.") => {}
-            Ok(kind) if kind.is_symlink() => {
-                texts.push(ProfileText::unreadable(name, "a symbolic link is not followed"));
-            }
-            // A pipe or device would block the reader.
-            Ok(kind) if !kind.is_file() => texts.push(ProfileText::unreadable(name, "not a regular file")),
-            Ok(_) => texts.push(match read_bounded(&entry.path()) {
-                Ok(bytes) => ProfileText::from_file(name, bytes),
-                Err(error) => ProfileText::unreadable(name, error.to_string()),
-            }),
-            Err(error) => texts.push(ProfileText::unreadable(name, error.to_string())),
+        if entries.len() > self.left {
+            entries.truncate(self.left);
+            self.refuse(shown, "the folder cannot be read: too many files");
         }
+        self.left -= entries.len();
+        entries.sort_by_key(DirEntry::file_name);
+        for entry in entries {
+            self.entry(&entry, below, depth);
+        }
+    }
+
+    fn entry(&mut self, entry: &DirEntry, below: &str, depth: usize) {
+        let file_name = entry.file_name().to_string_lossy().into_owned();
+        let name = format!("{below}{file_name}");
+        let ends = |end| Path::new(&file_name).extension().is_some_and(|extension| extension == end);
+        // A file may vanish between two calls; that too is a fault of this file alone.
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) => return self.refuse(name, format!("the file cannot be read: {error}")),
+        };
+        if kind.is_dir() {
+            return match depth {
+                _ if ends("toml") => self.refuse(name, "this is a folder; a profile is a file"),
+                0 => self.refuse(name, "the folder cannot be read: folders are nested too deeply"),
+                _ => self.folder(&entry.path(), &format!("{name}/"), depth - 1),
+            };
+        }
+        if !ends("toml") {
+            return self.found.ignored.push((name, Ignored::Name));
+        }
+        if file_name.starts_with("example.") {
+            return self.found.ignored.push((name, Ignored::Template));
+        }
+        if kind.is_symlink() {
+            return self.refuse(name, "the file cannot be read: a symbolic link is not followed");
+        }
+        // A pipe or device would block the reader.
+        if !kind.is_file() {
+            return self.refuse(name, "the file cannot be read: it is no regular file");
+        }
+        match read_bounded(&entry.path()) {
+            Ok(bytes) => self.found.texts.push(ProfileText::from_file(name, bytes)),
+            Err(error) => self.refuse(name, format!("the file cannot be read: {error}")),
+        }
+    }
+
+    fn refuse(&mut self, name: String, why: impl Into<String>) {
+        self.found.texts.push(ProfileText::unreadable(name, why));
     }
 }
 

@@ -58,9 +58,9 @@ impl Profiles {
             match made {
                 Ok(catalog) => {
                     for disabled in catalog.errors() {
-                        warn!(%disabled, code = disabled.fault.code(), "a profile is disabled");
+                        warn!(layer = %disabled.layer, %disabled, "a profile is disabled");
                     }
-                    let named = |disabled: &ProfileError| format!("{disabled} [{}]", disabled.fault.code());
+                    let named = |disabled: &ProfileError| format!("{} [{}]", disabled.place(), disabled.fault.code());
                     // Nobody listens any more only when the terminal ends.
                     let _ = this.posts.send(Input::DisabledProfiles(catalog.errors().iter().map(named).collect()));
                     let seqs: Vec<u64> = basis.documents.iter().map(|(seq, _)| *seq).collect();

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use jiff::{SignedDuration, civil::Date};
@@ -28,7 +28,7 @@ use teilhabe_terminal::{
         ids::{DistrictId, Identity, IdentityKind, OfferId, ProviderId, SiteId, Tag, TerminalId},
     },
     ports::Clock,
-    profile::{Layer, Profile, ProfileText, load},
+    profile::{Layer, ProfileCatalog, ProfileId, ProfileText, load},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -653,17 +653,27 @@ fn profile(verb: ProfileVerb) -> anyhow::Result<()> {
         ProfileVerb::Publish { office, file } => {
             let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            let id = match load(&ProfileText::from_file(name, text.as_bytes().to_vec()), Layer::Update) {
-                Ok(Profile::Reader(profile)) => profile.id,
-                Ok(Profile::Card(profile)) => profile.id,
-                Err(fault) => bail!("{fault}"),
-            };
+            let profile = ProfileText::from_file(name, text.as_bytes().to_vec());
+            let loaded = load(&profile, Layer::Update);
+            let id = loaded.map_err(|fault| anyhow!("nothing was published: {fault}"))?.id().clone();
+            beside_the_published(open(&office.data)?.profiles()?, &id, profile)?;
             (office, id.to_string(), Some(text))
         }
         ProfileVerb::Withdraw { office, id } => (office, id, None),
     };
     let seq = open(&office.data)?.set_profile(&id, text.as_deref())?;
     tell(&office, &format!("profiles {seq}"), &json!({ "profiles": seq }));
+    Ok(())
+}
+
+/// A profile that terminals could not tell from one they already have would put both out of force.
+fn beside_the_published(published: Vec<String>, id: &ProfileId, profile: ProfileText) -> anyhow::Result<()> {
+    let others = published.iter().enumerate().map(|(at, text)| ProfileText::from_document(at + 1, text));
+    let others = others.filter(|text| load(text, Layer::Update).is_ok_and(|other| other.id() != id));
+    let texts: Vec<_> = others.chain([profile]).collect();
+    let catalog = ProfileCatalog::shipped().with_texts(&texts, Layer::Update);
+    let faults: Vec<String> = catalog.errors().iter().map(ToString::to_string).collect();
+    ensure!(faults.is_empty(), "nothing was published: {}", faults.join("\n"));
     Ok(())
 }
 

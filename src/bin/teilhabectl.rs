@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -14,11 +14,9 @@ use teilhabe_terminal::{
     app::{
         config::Config,
         inquiry::{Question, SOCKET},
-        profile_folder,
     },
     domain::ids::RecordId,
     installation::{Installation, InstallationError},
-    profile::{ProfileCatalog, ProfileError},
 };
 
 #[derive(Parser)]
@@ -44,6 +42,8 @@ mod identity;
 #[cfg(feature = "pcsc")]
 #[path = "teilhabectl/probe.rs"]
 mod probe;
+#[path = "teilhabectl/profiles.rs"]
+mod profiles;
 #[path = "teilhabectl/words.rs"]
 mod words;
 
@@ -123,9 +123,9 @@ enum RecordVerb {
 
 #[derive(Subcommand)]
 enum ProfilesVerb {
-    /// Checks the shipped profiles, or those of a folder on top of them
+    /// Checks the profiles of a folder on top of the shipped ones
     Check {
-        /// The folder
+        /// The folder; else that of the configuration, [reader] workshop_profiles; else the shipped ones alone
         directory: Option<PathBuf>,
     },
 }
@@ -159,12 +159,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     match &arguments.verb {
         Verb::Enrol { yes } => identity::enrol(config, *yes),
         Verb::Wipe { lists } => identity::wipe(&config, *lists),
-        Verb::Doctor { root } => {
-            doctor::doctor(arguments.json, language, &config, &catalog(&config), &doctor::Machine(root.clone()))
-        }
+        Verb::Doctor { root } => doctor::doctor(
+            arguments.json,
+            language,
+            &config,
+            &profiles::in_force(&config),
+            &doctor::Machine(root.clone()),
+        ),
         #[cfg(feature = "pcsc")]
         Verb::Probe { out, wait } => {
-            probe::probe(language, &catalog(&config), out.as_deref(), std::time::Duration::from_secs(*wait))
+            probe::probe(language, &profiles::in_force(&config), out.as_deref(), std::time::Duration::from_secs(*wait))
         }
         Verb::Outbox(OutboxVerb::List) => {
             let answer = ask(&config, Question::Outbox)?;
@@ -200,7 +204,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             Ok(answer["sound"] == true)
         }
         Verb::Profiles(ProfilesVerb::Check { directory }) => {
-            check_profiles(arguments.json, language, directory.as_deref())
+            profiles::check(arguments.json, language, directory.as_deref().or(config.workshop_profiles.as_deref()))
         }
         Verb::Config => {
             say(format_args!("{config:#?}"))?;
@@ -249,35 +253,4 @@ fn list(answer: &Value) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
-}
-
-/// The profiles a terminal with this configuration goes by.
-fn catalog(config: &Config) -> ProfileCatalog {
-    let catalog = ProfileCatalog::shipped();
-    match &config.workshop_profiles {
-        Some(folder) => catalog.with_local(&profile_folder::read(folder)),
-        None => catalog,
-    }
-}
-
-fn check_profiles(as_json: bool, language: words::Language, directory: Option<&Path>) -> anyhow::Result<bool> {
-    let mut catalog = ProfileCatalog::shipped();
-    if let Some(directory) = directory {
-        catalog = catalog.with_local(&profile_folder::read(directory));
-    }
-    if as_json {
-        for error in catalog.errors() {
-            let ProfileError { file, line, key, fault } = error;
-            say(
-                json!({"file": file, "line": line, "key": key, "code": fault.code(), "text": words::fault(language, fault)}),
-            )?;
-        }
-    } else {
-        say(catalog.report().to_string().trim_end())?;
-        for error in catalog.errors() {
-            let (fault, code) = (words::fault(language, &error.fault), error.fault.code());
-            say(words::PROFILE_DISABLED.with(language, &[&error.to_string(), &fault, code]))?;
-        }
-    }
-    Ok(catalog.errors().is_empty())
 }

@@ -11,7 +11,6 @@ use super::{
     files,
     key::{PublicKey, Signature, SignatureFault},
     status::StatusWord,
-    tlv::Tlv,
     trust::Trust,
     verify::Presented,
 };
@@ -21,6 +20,7 @@ use crate::{
         reading::{Bik1Evidence, Identified, Level, Route},
     },
     ports::CardChannel,
+    tlv::Tlv,
 };
 
 /// The application's name: an unregistered proprietary identifier, "BIKARTE", major version 1.

@@ -3,8 +3,8 @@
 
 use thiserror::Error;
 
-use super::{apdu::ApduError, status::StatusWord, tlv::TlvError};
-use crate::{cbor::CborError, domain::reading::ReadFailure, ports::ChannelError};
+use super::{apdu::ApduError, status::StatusWord};
+use crate::{cbor::CborError, domain::reading::ReadFailure, ports::ChannelError, tlv::TlvError};
 
 /// Which command a card refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

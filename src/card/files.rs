@@ -5,9 +5,8 @@ use super::{
     error::{CardError, Place, Step},
     exchange::exchange,
     status::StatusWord,
-    tlv,
 };
-use crate::ports::CardChannel;
+use crate::{ports::CardChannel, tlv};
 
 /// Bytes of a file's first read: enough for tag, length and the version object of a BIK1 file.
 const HEAD: u8 = 8;

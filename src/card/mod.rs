@@ -23,7 +23,6 @@ pub mod status;
 mod steps;
 mod storage;
 pub mod sun;
-pub mod tlv;
 pub mod trust;
 mod verify;
 

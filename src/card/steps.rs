@@ -9,16 +9,14 @@ use super::{
     files,
     status::StatusWord,
     storage,
-    tlv::{self, Tlv},
 };
 use crate::{
     ports::CardChannel,
-    profile::{Extract, Step},
+    profile::{Extract, ExtractError, Step},
+    tlv,
 };
 
 const LAYOUT: CardError = CardError::Layout(Place::OtherData);
-/// Longest identity that is taken from a card.
-const MAX_IDENTITY: usize = 64;
 
 /// What bounds a reading.
 #[derive(Debug, Clone, Copy)]
@@ -135,31 +133,8 @@ fn read_binary(
 /// [`CardError::Layout`] if it is not there or has another form, [`CardError::Tlv`].
 pub fn extract(brought: &[Vec<u8>], extract: &Extract) -> Result<String, CardError> {
     let step = usize::from(extract.step).checked_sub(1).and_then(|index| brought.get(index));
-    let bytes = step.ok_or(LAYOUT)?.as_slice();
-    let text = if let Some(path) = &extract.tlv {
-        extract.decode.text(at_path(bytes, path.iter().map(|tag| tag.0.as_slice()))?)
-    } else if let Some((offset, len)) = extract.slice {
-        let range = usize::from(offset)..usize::from(offset) + usize::from(len);
-        extract.decode.text(bytes.get(range).ok_or(LAYOUT)?)
-    } else {
-        let padding = bytes.iter().rev().take_while(|byte| matches!(byte, 0x00 | 0xFF)).count();
-        let text = extract.decode.text(&bytes[..bytes.len() - padding]);
-        let captured = |text: String| Some(extract.regex.as_ref()?.first_group(&text)?.to_owned());
-        text.and_then(captured)
-    };
-    text.filter(|text| (1..=MAX_IDENTITY).contains(&text.len())).ok_or(LAYOUT)
-}
-
-fn at_path<'a, 'p>(bytes: &'a [u8], mut path: impl Iterator<Item = &'p [u8]>) -> Result<&'a [u8], CardError> {
-    let fault = |error| CardError::Tlv(Place::OtherData, error);
-    let number = |tag: &[u8]| tag.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
-    let len = tlv::announced_len(bytes).map_err(fault)?;
-    let mut object = Tlv::parse(bytes.get(..len).ok_or(LAYOUT)?).map_err(fault)?;
-    if path.next().map(number) != Some(object.tag()) {
-        return Err(LAYOUT);
-    }
-    for tag in path {
-        object = object.child(number(tag)).ok_or(LAYOUT)?;
-    }
-    Ok(object.value())
+    extract.find(step.ok_or(LAYOUT)?).map_err(|error| match error {
+        ExtractError::Layout => LAYOUT,
+        ExtractError::Tlv(error) => CardError::Tlv(Place::OtherData, error),
+    })
 }

@@ -7,10 +7,11 @@ use super::{
     atr::Atr,
     card_match::CardMatch,
     error::Fault,
-    extract::{Extract, NumberCheck, Step, UidTransform, uid_text},
+    extract::{Extract, NumberCheck, SampleRead, Step, UidTransform, uid_text},
     hex::Hex,
     message::{NdefNumber, SampleMessage, SunParameters},
     pattern::ProfileId,
+    payment,
     preamble::{Evidence, Messages, Schema},
 };
 use crate::domain::{
@@ -298,6 +299,9 @@ pub struct CardTests {
     /// UIDs and what becomes of them.
     #[serde(rename = "uid")]
     pub uids: Vec<SampleUid>,
+    /// Bytes that the steps bring and the numbers in them.
+    #[serde(rename = "read")]
+    pub reads: Vec<SampleRead>,
     /// Texts of NDEF records and the numbers in them.
     #[serde(rename = "ndef")]
     pub messages: Vec<SampleMessage>,
@@ -376,9 +380,19 @@ impl CardProfile {
     pub(super) fn check(&self) -> Result<(), (String, Fault)> {
         let wrong = |key: &str, text: &str| Err((key.to_owned(), Fault::Value(text.to_owned())));
         if self.matching.is_empty() && self.id.as_str() != super::UNKNOWN_CARD {
-            return Err(("match".to_owned(), Fault::MatchesEverything));
+            let interface = !self.matching.interface.is_empty();
+            return Err((
+                "match".to_owned(),
+                Fault::MatchesEverything(if interface {
+                    "`interface` alone is not enough; add `atr`, `storage`, `historical`, `get_version` or [match.select]"
+                } else {
+                    "[match] holds no condition; add `atr`, `storage`, `historical`, `get_version` or [match.select]. Only \
+                 `fallback-unknown` matches everything"
+                }),
+            ));
         }
         self.matching.check()?;
+        self.evidence.check()?;
         if self.id.as_str() == super::UNKNOWN_CARD
             && (!self.matching.is_empty() || self.action != (Action::Reject { class: RejectClass::Unknown }))
         {
@@ -398,7 +412,7 @@ impl CardProfile {
     }
 
     fn check_action(&self) -> Result<(), (String, Fault)> {
-        let fault = |key: &str, text: &'static str| Err((key.to_owned(), Fault::Method(text)));
+        let fault = |key: &str, text: &str| Err((key.to_owned(), Fault::Method(text.to_owned())));
         let identify = match (&self.action, &self.identify) {
             (Action::Reject { .. }, None) if self.auth.is_some() => {
                 return fault("auth", "a card that is rejected is not authenticated");
@@ -452,11 +466,14 @@ impl CardProfile {
             }
             number.check().map_err(|fault| ("identify.ndef".to_owned(), fault))?;
         }
-        if method.has_steps() == identify.steps.is_empty() || method.has_steps() != identify.extract.is_some() {
-            return fault(
-                "identify.steps",
-                "steps and extract belong to storage-read, file-read and desfire-read alone",
-            );
+        let word = method.word();
+        for (key, given) in [("steps", !identify.steps.is_empty()), ("extract", identify.extract.is_some())] {
+            let text = match (method.has_steps(), given) {
+                (true, false) => format!("{word} needs both `steps` and `extract`; `{key}` is missing"),
+                (false, true) => format!("{word} has no `{key}`; storage-read, file-read and desfire-read have"),
+                _ => continue,
+            };
+            return fault(&format!("identify.{key}"), &text);
         }
         if method != Method::Uid && !identify.uid_transform.is_empty() {
             return fault("identify.uid_transform", "only method uid has a UID to transform");
@@ -464,15 +481,60 @@ impl CardProfile {
         if identify.steps.len() > usize::from(self.limits.max_steps) {
             return fault("identify.steps", "more steps than limits.max_steps allows");
         }
+        if let Some(select) = &self.matching.select {
+            self.check_aid("match.select.aid", select.aid.bytes())?;
+        }
         for (index, step) in identify.steps.iter().enumerate() {
-            step.check(method).map_err(|fault| (format!("identify.steps.{index}"), fault))?;
-            if let Some(forbidden) = step.aid().filter(|aid| self.privacy.never_read.iter().any(|no| no.0 == *aid)) {
-                let name = data_encoding::HEXUPPER.encode(forbidden);
-                return Err((format!("identify.steps.{index}"), Fault::NeverRead(name)));
-            }
+            let key = format!("identify.steps.{}", index + 1);
+            step.check(method).map_err(|fault| (key.clone(), fault))?;
+            step.aid().map_or(Ok(()), |aid| self.check_aid(&key, aid))?;
         }
         if let Some(extract) = &identify.extract {
-            extract.check(&identify.steps).map_err(|fault| ("identify.extract".to_owned(), fault))?;
+            let check = extract.check(&identify.steps, self.limits.max_answer);
+            check.map_err(|fault| ("identify.extract".to_owned(), fault))?;
+        }
+        Ok(())
+    }
+
+    /// The application may be selected. A SELECT may name the first bytes only, so these count as the whole.
+    fn check_aid(&self, key: &str, aid: &[u8]) -> Result<(), (String, Fault)> {
+        let name = || data_encoding::HEXUPPER.encode(aid);
+        if let Some(scheme) = payment::scheme(aid) {
+            return Err((key.to_owned(), Fault::Payment { aid: name(), scheme }));
+        }
+        let never = &self.privacy.never_read;
+        if never.iter().any(|Hex(never)| never.starts_with(aid) || aid.starts_with(never)) {
+            return Err((key.to_owned(), Fault::NeverRead(name())));
+        }
+        Ok(())
+    }
+
+    /// What the steps may bring, and what becomes of it.
+    fn check_reads(&self) -> Result<(), (String, Fault)> {
+        let samples = &self.tests.reads;
+        let Some((identify, extract)) =
+            self.identify.as_ref().and_then(|identify| Some((identify, identify.extract.as_ref()?)))
+        else {
+            let text = "only storage-read, file-read and desfire-read read bytes";
+            let fault = || Err(("tests.read".to_owned(), Fault::Method(text.to_owned())));
+            return if samples.is_empty() { Ok(()) } else { fault() };
+        };
+        if !samples.iter().any(|sample| sample.number.is_some()) {
+            let text =
+                format!("{} has at least one [[tests.read]] with bytes and the number in them", identify.method.word());
+            return Err(("tests.read".to_owned(), Fault::Missing(text)));
+        }
+        for (index, sample) in samples.iter().enumerate() {
+            let wrong = |text| Err((format!("tests.read.{}", index + 1), Fault::Value(text)));
+            if extract.step(&identify.steps).is_none_or(|step| step.exceeded_by(sample.bytes.0.len())) {
+                return wrong(format!("step {} does not bring so many bytes", extract.step));
+            }
+            let found = extract.find(&sample.bytes.0);
+            if found.as_deref().ok() != sample.number.as_deref() {
+                let found = found.map_or_else(|error| error.to_string(), |text| format!("`{text}` is found"));
+                let expected = sample.number.as_deref().map_or("nothing".to_owned(), |text| format!("`{text}`"));
+                return wrong(format!("{found}; [tests] expects {expected}"));
+            }
         }
         Ok(())
     }
@@ -480,7 +542,7 @@ impl CardProfile {
     fn check_messages(&self) -> Result<(), (String, Fault)> {
         let samples = &self.tests.messages;
         let Some(number) = self.identify.as_ref().and_then(|identify| identify.ndef.as_ref()) else {
-            let fault = || Err(("tests.ndef".to_owned(), Fault::Method("only method ndef reads messages")));
+            let fault = || Err(("tests.ndef".to_owned(), Fault::Method("only method ndef reads messages".to_owned())));
             return if samples.is_empty() { Ok(()) } else { fault() };
         };
         if !samples.iter().any(|sample| sample.number.is_some()) {
@@ -493,7 +555,7 @@ impl CardProfile {
                 let word = |text: Option<&str>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
                 let expected = word(sample.number.as_deref());
                 let text = format!("{} is found in this text, [tests] expects {expected}", word(found));
-                return Err((format!("tests.ndef.{index}"), Fault::Value(text)));
+                return Err((format!("tests.ndef.{}", index + 1), Fault::Value(text)));
             }
         }
         Ok(())
@@ -505,7 +567,7 @@ impl CardProfile {
             let atr = Atr::new(&sample.atr.0);
             if self.matching.admits_atr(&atr) != sample.matches {
                 let fault = Fault::SampleAtr { atr: atr.to_string(), expected: sample.matches };
-                return Err((format!("tests.atr.{index}"), fault));
+                return Err((format!("tests.atr.{}", index + 1), fault));
             }
         }
         if self.matching.looks_at_atr() && !samples.iter().any(|sample| sample.matches) {
@@ -515,16 +577,17 @@ impl CardProfile {
         for (index, pattern) in self.matching.atr.iter().enumerate() {
             if !samples.iter().any(|sample| pattern.matches(&sample.atr.0)) {
                 let text = "no [[tests.atr]] matches this pattern";
-                return Err((format!("match.atr.{index}"), Fault::Missing(text.to_owned())));
+                return Err((format!("match.atr.{}", index + 1), Fault::Missing(text.to_owned())));
             }
         }
         self.check_messages()?;
+        self.check_reads()?;
         let transforms = self.identify.as_ref().map_or(&[][..], |identify| &identify.uid_transform);
         for (index, sample) in self.tests.uids.iter().enumerate() {
             let text = uid_text(transforms, &sample.uid.0);
             if text != sample.text {
                 let text = format!("this UID becomes `{text}`, [tests] expects `{}`", sample.text);
-                return Err((format!("tests.uid.{index}"), Fault::Value(text)));
+                return Err((format!("tests.uid.{}", index + 1), Fault::Value(text)));
             }
         }
         Ok(())

@@ -196,21 +196,25 @@ impl CardMatch {
         by_storage && by_historical && by_pattern && selectable
     }
 
-    /// Some card may fit both and nothing says which profile is meant.
-    pub(super) fn collides(&self, other: &Self, samples: &[Atr]) -> bool {
+    /// What some card may have that fits both, if nothing says which profile is meant: the key on either side, and in words.
+    pub(super) fn common(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], String)> {
         let apart = |mine: &[Interface], theirs: &[Interface]| {
             !mine.is_empty() && !theirs.is_empty() && !mine.iter().any(|interface| theirs.contains(interface))
         };
         if apart(&self.interface, &other.interface) {
-            return false;
+            return None;
         }
         match (&self.select, &other.select) {
             (Some(ours), Some(theirs)) => {
                 let same_player = ours.phone.is_none() || theirs.phone.is_none() || ours.phone == theirs.phone;
-                return ours.aid == theirs.aid && same_player && self.shares_atr(other, samples);
+                if ours.aid != theirs.aid || !same_player {
+                    return None;
+                }
+                self.common_atr(other, samples)?;
+                return Some((["match.select.aid"; 2].map(str::to_owned), format!("the application {}", ours.aid)));
             }
             // SELECT is probed first; what it does not claim is left to the ATR.
-            (Some(_), None) | (None, Some(_)) => return false,
+            (Some(_), None) | (None, Some(_)) => return None,
             (None, None) => {}
         }
         let told_by_uid = self
@@ -222,21 +226,30 @@ impl CardMatch {
             self.get_version.as_ref().zip(other.get_version.as_ref()).is_some_and(|(ours, theirs)| {
                 !ours.prefix.0.starts_with(&theirs.prefix.0) && !theirs.prefix.0.starts_with(&ours.prefix.0)
             });
-        !told_by_uid && !told_by_version && self.shares_atr(other, samples)
+        if told_by_uid || told_by_version { None } else { self.common_atr(other, samples) }
     }
 
-    fn shares_atr(&self, other: &Self, samples: &[Atr]) -> bool {
-        let by_pattern = self.atr.iter().any(|ours| {
+    fn common_atr(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], String)> {
+        for (at, ours) in self.atr.iter().enumerate() {
             let equal = |theirs: &AtrPattern| ours.specificity() == theirs.specificity() && ours.overlaps(theirs);
-            other.atr.iter().any(equal)
-        });
-        let by_storage = self.storage.as_ref().zip(other.storage.as_ref()).is_some_and(|(ours, theirs)| {
-            ours.ss.iter().any(|ss| theirs.ss.contains(ss)) && ours.names().any(|nn| theirs.names().any(|nm| nm == nn))
-        });
-        let by_nothing = !self.looks_at_atr() && !other.looks_at_atr();
-        let both_admit = |atr: &Atr| self.admits_atr(atr) && other.admits_atr(atr);
-        let by_sample = |atr: &Atr| both_admit(atr) && self.closeness(atr) == other.closeness(atr);
-        by_nothing || by_pattern || by_storage || samples.iter().any(by_sample)
+            if let Some(there) = other.atr.iter().position(equal) {
+                let keys = [at, there].map(|index| format!("match.atr.{}", index + 1));
+                return Some((keys, "some ATRs".to_owned()));
+            }
+        }
+        if let Some((ours, theirs)) = self.storage.as_ref().zip(other.storage.as_ref())
+            && ours.ss.iter().any(|ss| theirs.ss.contains(ss))
+            && let Some(name) = ours.names().find(|name| theirs.names().any(|theirs| theirs == *name))
+        {
+            return Some((["match.storage"; 2].map(str::to_owned), format!("storage cards of the name 0x{name:04X}")));
+        }
+        let keys = ["match"; 2].map(str::to_owned);
+        if !self.looks_at_atr() && !other.looks_at_atr() {
+            return Some((keys, "cards with any ATR".to_owned()));
+        }
+        let both_admit =
+            |atr: &&Atr| self.admits_atr(atr) && other.admits_atr(atr) && self.closeness(atr) == other.closeness(atr);
+        samples.iter().find(both_admit).map(|atr| (keys, format!("the ATR {atr}")))
     }
 
     /// Bits fixed by the most specific pattern that admits the ATR; the closer of two profiles of one priority wins.

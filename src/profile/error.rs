@@ -4,42 +4,55 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{pattern::ProfileIdError, reader_match::SlotRole};
+use super::{Layer, pattern::ProfileIdError, reader_match::SlotRole};
 use crate::domain::reading::Level;
 
 /// One file that is disabled, and why. The other files stay in force.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct ProfileError {
-    /// File name as it was handed in; never a path.
+    /// Whose file it is.
+    pub layer: Layer,
+    /// File name as it was handed in: below its folder, never a path of the machine.
     pub file: String,
     /// Line, counted from 1, where it can be told.
     pub line: Option<usize>,
     /// Dotted key, such as `signals.accept`, where it can be told.
     pub key: Option<String>,
     /// What is wrong.
-    #[source]
     pub fault: Fault,
 }
 
+/// Place, reason and code in one line: `readers/acme.toml:7: vendor: … [profile_value]`.
 impl fmt::Display for ProfileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if let Some(key) = self.key.as_deref().filter(|key| !key.is_empty()) {
-            write!(f, ": {key}")?;
-        }
-        Ok(())
+        write!(f, "{}: {} [{}]", self.place(), self.fault, self.fault.code())
     }
+}
+
+impl ProfileError {
+    /// File, line and key: `readers/acme.toml:7: vendor`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        place(&self.file, self.line, self.key.as_deref().unwrap_or_default())
+    }
+}
+
+/// File, line and key as far as they are known.
+pub(super) fn place(file: &str, line: Option<usize>, key: &str) -> String {
+    let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    let key = if key.is_empty() { String::new() } else { format!(": {key}") };
+    format!("{file}{line}{key}")
 }
 
 /// What can be wrong with a profile. The text says what was found and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Fault {
-    /// The folder scan could not read the file; the system's words.
-    #[error("the file cannot be read: {0}")]
+    /// The folder scan could not read the file or folder; why, in the system's words.
+    #[error("{0}")]
     Unreadable(String),
+    /// Nothing is in the file, or nothing but comments.
+    #[error("the file is empty")]
+    Empty,
     /// More than [`super::MAX_TEXT_LEN`] bytes.
     #[error("the file is larger than 64 KiB")]
     TooLarge,
@@ -83,7 +96,7 @@ pub enum Fault {
     #[error("another file has the same id; both are disabled")]
     DuplicateId,
     /// Key material of a card has no place in a profile.
-    #[error("key material; keys live in a SAM or at the account, never in a profile")]
+    #[error("key material; delete this line: keys live in a SAM or at the account, never in a profile")]
     KeyMaterial,
     /// Raw bytes where only named verbs are allowed.
     #[error("raw bytes; signals are named verbs such as \"led_green:300\" or \"beep:100x3\"")]
@@ -92,8 +105,15 @@ pub enum Fault {
     #[error("{0}")]
     Pattern(String),
     /// A regular expression that matches no sample of its own.
-    #[error("the pattern `{0}` matches none of the profile's own samples under [tests]")]
-    PatternWithoutSample(String),
+    #[error(
+        "the expression `{regex}` matches none of the profile's own samples under [tests] for the same system{hint}"
+    )]
+    PatternWithoutSample {
+        /// The expression.
+        regex: String,
+        /// What may be wrong with it; begins with a semicolon, or is empty.
+        hint: String,
+    },
     /// A sample name gets another slot role than the file says.
     #[error("the sample name `{name}` gets {found}; [tests] expects {expected}")]
     SampleRole {
@@ -112,11 +132,11 @@ pub enum Fault {
         /// What [tests] expects.
         expected: bool,
     },
-    /// No condition at all, which only the two fallback profiles may have.
-    #[error("[match] holds no condition; only `generic-ccid` and `fallback-unknown` match everything")]
-    MatchesEverything,
+    /// No condition that tells one from another, which only the two fallback profiles may have; what to add.
+    #[error("{0}")]
+    MatchesEverything(&'static str),
     /// A level above what the method can prove.
-    #[error("level {wanted} is above the method's ceiling, level {ceiling}")]
+    #[error("level {wanted} is above the method's ceiling, level {ceiling}; write {ceiling} or leave it out")]
     LevelTooHigh {
         /// What the profile claims.
         wanted: u8,
@@ -125,17 +145,32 @@ pub enum Fault {
     },
     /// The method cannot work with what the profile says.
     #[error("{0}")]
-    Method(&'static str),
+    Method(String),
+    /// An application of a payment scheme: nothing is ever sent to a bank card.
+    #[error(
+        "`{aid}` is a payment application ({scheme}); delete it: bank cards are known by their ATR and sent nothing"
+    )]
+    Payment {
+        /// The application.
+        aid: String,
+        /// Whose it is.
+        scheme: &'static str,
+    },
     /// A step reads what the profile itself forbids.
     #[error("a step reads `{0}`, which [privacy] never_read forbids")]
     NeverRead(String),
     /// Two profiles of the same rank match the same reader or card.
     #[error(
-        "`{other}` matches the same and has the same rank; both are refused. Raise one priority or narrow one pattern"
+        "`{id}` ({place}) fits the same and has the same rank: both fit {what}. Both are refused; raise one `priority` or \
+         narrow one condition"
     )]
     Ambiguous {
         /// The other profile's id.
-        other: String,
+        id: String,
+        /// Its file, and the line and key of its condition.
+        place: String,
+        /// What both fit.
+        what: String,
     },
 }
 
@@ -145,8 +180,9 @@ impl Fault {
     }
 
     /// All codes, for the run book's completeness.
-    pub const CODES: [&'static str; 24] = [
+    pub const CODES: [&'static str; 26] = [
         "profile_unreadable",
+        "profile_empty",
         "profile_too_large",
         "profile_not_utf8",
         "profile_syntax",
@@ -168,6 +204,7 @@ impl Fault {
         "profile_matches_everything",
         "profile_level",
         "profile_method",
+        "profile_payment",
         "profile_never_read",
         "profile_ambiguous",
     ];
@@ -177,6 +214,7 @@ impl Fault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unreadable(_) => "profile_unreadable",
+            Self::Empty => "profile_empty",
             Self::TooLarge => "profile_too_large",
             Self::NotUtf8(_) => "profile_not_utf8",
             Self::Syntax(_) => "profile_syntax",
@@ -193,11 +231,12 @@ impl Fault {
             Self::KeyMaterial => "profile_key_material",
             Self::RawBytes => "profile_raw_bytes",
             Self::Pattern(_) => "profile_pattern",
-            Self::PatternWithoutSample(_) => "profile_pattern_without_sample",
+            Self::PatternWithoutSample { .. } => "profile_pattern_without_sample",
             Self::SampleRole { .. } | Self::SampleAtr { .. } => "profile_sample",
-            Self::MatchesEverything => "profile_matches_everything",
+            Self::MatchesEverything(_) => "profile_matches_everything",
             Self::LevelTooHigh { .. } => "profile_level",
             Self::Method(_) => "profile_method",
+            Self::Payment { .. } => "profile_payment",
             Self::NeverRead(_) => "profile_never_read",
             Self::Ambiguous { .. } => "profile_ambiguous",
         }

@@ -3,8 +3,13 @@
 use std::str::FromStr;
 
 use serde::Deserialize;
+use thiserror::Error;
 
 use super::{card::Method, card_match::Aid, error::Fault, hex::Hex, pattern::Pattern};
+use crate::tlv::{self, Tlv, TlvError};
+
+/// Longest identity that is taken from a card, in characters.
+pub const MAX_IDENTITY: usize = 64;
 
 /// One command to a card. There are none that write, load keys or authenticate with them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -69,9 +74,21 @@ impl Step {
         }
     }
 
-    /// The step brings bytes to extract from.
-    const fn reads(&self) -> bool {
-        matches!(self, Self::ReadBinary { .. } | Self::ReadBlock { .. } | Self::GetData { .. } | Self::ReadFile { .. })
+    /// Most bytes the step brings to extract from; `None` if it brings none.
+    fn most(&self) -> Option<u32> {
+        match self {
+            Self::ReadBinary { max, .. } => Some((*max).into()),
+            Self::ReadBlock { len, .. } => Some((*len).into()),
+            Self::ReadFile { len, .. } => Some((*len).into()),
+            // The card decides.
+            Self::GetData { .. } => Some(u32::MAX),
+            Self::Select { .. } | Self::SelectFile { .. } | Self::SelectApplication { .. } => None,
+        }
+    }
+
+    /// So many bytes are more than the step can bring.
+    pub(super) fn exceeded_by(&self, bytes: usize) -> bool {
+        self.most().is_none_or(|most| u32::try_from(bytes).is_ok_and(|bytes| bytes > most))
     }
 
     pub(super) fn check(&self, method: Method) -> Result<(), Fault> {
@@ -99,7 +116,7 @@ impl Step {
             }
         };
         match (belongs, expected) {
-            (false, _) => Err(Fault::Method("the step does not belong to the method")),
+            (false, _) => Err(Fault::Method("the step does not belong to the method".to_owned())),
             (true, Some(expected)) => Err(Fault::Value(expected.to_owned())),
             (true, None) => Ok(()),
         }
@@ -122,12 +139,48 @@ pub struct Extract {
     pub decode: Decode,
 }
 
+/// Why the identity is not in the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ExtractError {
+    /// It is not there, or has another form.
+    #[error("nothing of that form is there")]
+    Layout,
+    /// The bytes are no objects.
+    #[error("the bytes are no TLV objects: {0}")]
+    Tlv(#[from] TlvError),
+}
+
 impl Extract {
-    pub(super) fn check(&self, steps: &[Step]) -> Result<(), Fault> {
-        let step = usize::from(self.step).checked_sub(1).and_then(|index| steps.get(index));
-        if !step.is_some_and(Step::reads) {
+    /// The identity in what the step brought, 1 to [`MAX_IDENTITY`] characters.
+    ///
+    /// # Errors
+    /// [`ExtractError`].
+    pub fn find(&self, bytes: &[u8]) -> Result<String, ExtractError> {
+        let text = if let Some(path) = &self.tlv {
+            self.decode.text(at_path(bytes, path.iter().map(|tag| tag.0.as_slice()))?)
+        } else if let Some((offset, len)) = self.slice {
+            let range = usize::from(offset)..usize::from(offset) + usize::from(len);
+            self.decode.text(bytes.get(range).ok_or(ExtractError::Layout)?)
+        } else {
+            let padding = bytes.iter().rev().take_while(|byte| matches!(byte, 0x00 | 0xFF)).count();
+            let text = self.decode.text(&bytes[..bytes.len() - padding]);
+            let captured = |text: String| Some(self.regex.as_ref()?.first_group(&text)?.to_owned());
+            text.and_then(captured)
+        };
+        text.filter(|text| (1..=MAX_IDENTITY).contains(&text.len())).ok_or(ExtractError::Layout)
+    }
+
+    /// The step it looks at, and its place among the steps.
+    pub(super) fn step<'a>(&self, steps: &'a [Step]) -> Option<&'a Step> {
+        usize::from(self.step).checked_sub(1).and_then(|index| steps.get(index))
+    }
+
+    /// Whether it can work at all on what a step brings, at most `max_answer` bytes.
+    pub(super) fn check(&self, steps: &[Step], max_answer: u32) -> Result<(), Fault> {
+        let most = self.step(steps).and_then(Step::most).map(|most| most.min(max_answer));
+        let Some(most) = most else {
             return Err(Fault::Value("step: the number of a step that reads, counted from 1".to_owned()));
-        }
+        };
         let ways = [self.tlv.is_some(), self.slice.is_some(), self.regex.is_some()];
         if ways.into_iter().filter(|given| *given).count() != 1 {
             return Err(Fault::Value("exactly one of tlv, slice and regex is expected".to_owned()));
@@ -138,14 +191,48 @@ impl Extract {
         {
             return Err(Fault::Value("tlv: one to three tags of one to three bytes".to_owned()));
         }
-        if self.slice.is_some_and(|(_, len)| !(1..=64).contains(&len)) {
-            return Err(Fault::Value("slice: [offset, length], length 1 to 64".to_owned()));
+        if let Some((offset, len)) = self.slice {
+            let longest = self.decode.longest();
+            if !(1..=longest).contains(&len) {
+                return Err(Fault::Value(format!("slice: [offset, length], length 1 to {longest} with this decode")));
+            }
+            let end = u32::from(offset) + u32::from(len);
+            if end > most {
+                let text = format!("slice: it ends at byte {end}, but step {} brings at most {most} bytes", self.step);
+                return Err(Fault::Value(text));
+            }
         }
         if self.regex.is_some() && self.decode != Decode::Ascii {
             return Err(Fault::Value("an expression reads ASCII: decode = \"ascii\"".to_owned()));
         }
+        if self.regex.as_ref().is_some_and(|regex| regex.groups() == 0) {
+            return Err(Fault::Value("regex: the number stands in a group, such as \"NR=([0-9]+)\"".to_owned()));
+        }
         Ok(())
     }
+}
+
+fn at_path<'a, 'p>(bytes: &'a [u8], mut path: impl Iterator<Item = &'p [u8]>) -> Result<&'a [u8], ExtractError> {
+    let number = |tag: &[u8]| tag.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
+    let len = tlv::announced_len(bytes)?;
+    let mut object = Tlv::parse(bytes.get(..len).ok_or(ExtractError::Layout)?)?;
+    if path.next().map(number) != Some(object.tag()) {
+        return Err(ExtractError::Layout);
+    }
+    for tag in path {
+        object = object.child(number(tag)).ok_or(ExtractError::Layout)?;
+    }
+    Ok(object.value())
+}
+
+/// What a step brought, and the identity in it, tried whenever the profile is loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleRead {
+    /// What the step brought that `extract` looks at.
+    pub bytes: Hex,
+    /// What must be found; absent if nothing may be.
+    pub number: Option<String>,
 }
 
 /// How bytes become text.
@@ -165,6 +252,15 @@ pub enum Decode {
 }
 
 impl Decode {
+    /// Most bytes that can become an identity.
+    const fn longest(self) -> u16 {
+        match self {
+            Self::Hex => MAX_IDENTITY as u16 / 2,
+            Self::Ascii | Self::Bcd => MAX_IDENTITY as u16,
+            Self::UintBe | Self::UintLe => 16,
+        }
+    }
+
     /// `None` if the bytes have another form.
     #[must_use]
     pub fn text(self, bytes: &[u8]) -> Option<String> {

@@ -30,8 +30,10 @@ impl NdefNumber {
     pub(super) fn check(&self) -> Result<(), Fault> {
         match (&self.parameter, &self.regex, self.record) {
             (Some(_), None, NdefRecord::Uri) | (None, Some(_), _) => Ok(()),
-            (Some(_), None, NdefRecord::Text) => Err(Fault::Method("only the record \"uri\" has parameters")),
-            _ => Err(Fault::Method("exactly one of parameter and regex is expected")),
+            (Some(_), None, NdefRecord::Text) => {
+                Err(Fault::Method("only the record \"uri\" has parameters".to_owned()))
+            }
+            _ => Err(Fault::Method("exactly one of parameter and regex is expected".to_owned())),
         }
     }
 

@@ -24,7 +24,10 @@ mod error;
 mod extract;
 mod hex;
 mod message;
+mod overlap;
 mod pattern;
+mod payment;
+mod plain;
 mod preamble;
 mod reader;
 mod reader_match;
@@ -34,6 +37,7 @@ mod text;
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
+use overlap::Overlap;
 use thiserror::Error;
 
 pub use self::{
@@ -46,7 +50,7 @@ pub use self::{
         Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
     error::{Fault, ProfileError},
-    extract::{Decode, Extract, NumberCheck, Step, UidTransform, uid_text},
+    extract::{Decode, Extract, ExtractError, MAX_IDENTITY, NumberCheck, SampleRead, Step, UidTransform, uid_text},
     hex::{Hex, HexError},
     message::{NdefNumber, NdefRecord, SampleMessage, SunParameters, query_parameter},
     pattern::{
@@ -101,6 +105,13 @@ struct Origin {
     file: String,
 }
 
+impl Origin {
+    /// The line of a key, from the text that the profile was read from.
+    fn line(&self, texts: &[ProfileText], key: &str) -> Option<usize> {
+        texts.iter().find(|text| text.file() == self.file).and_then(|text| text::line_of(text, key))
+    }
+}
+
 /// Two profiles of the same rank match the same reader: neither is used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the reader \"{name}\" fits the profiles {} and {} alike", .ids[0], .ids[1])]
@@ -120,12 +131,32 @@ pub enum Verdict<'a> {
     Probe(Vec<&'a CardProfile>),
 }
 
+/// A profile of a higher layer fits what one of another id fits in a layer below, and goes before it. No fault: so a
+/// workshop tries one model's profile as another's. But whoever only copied a file should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The one that goes before.
+    pub upper: (Layer, ProfileId),
+    /// The one that is behind it.
+    pub lower: (Layer, ProfileId),
+    /// What both fit.
+    pub what: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { upper: (high, upper), lower: (low, lower), what } = self;
+        write!(f, "{high} {upper} goes before {low} {lower}: both fit {what}")
+    }
+}
+
 /// All profiles in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileCatalog {
     readers: BTreeMap<ProfileId, ReaderProfile>,
     cards: BTreeMap<ProfileId, CardProfile>,
     errors: Vec<ProfileError>,
+    notes: Vec<Note>,
 }
 
 impl ProfileCatalog {
@@ -134,8 +165,8 @@ impl ProfileCatalog {
     pub fn shipped() -> Self {
         let from_file = |(name, text): &(&str, &str)| ProfileText::from_file(*name, text.as_bytes().to_vec());
         let texts: Vec<_> = shipped::SHIPPED.iter().map(from_file).collect();
-        let empty = Self { readers: BTreeMap::new(), cards: BTreeMap::new(), errors: Vec::new() };
-        empty.overlaid(&texts, Layer::Shipped)
+        let empty = Self { readers: BTreeMap::new(), cards: BTreeMap::new(), errors: Vec::new(), notes: Vec::new() };
+        empty.with_texts(&texts, Layer::Shipped)
     }
 
     /// With the texts of an account's document in force as well. Its signature, sequence and expiry were checked before.
@@ -143,21 +174,24 @@ impl ProfileCatalog {
     pub fn with_update(self, texts: &[String]) -> Self {
         let texts: Vec<_> =
             texts.iter().enumerate().map(|(index, text)| ProfileText::from_document(index + 1, text)).collect();
-        self.overlaid(&texts, Layer::Update)
+        self.with_texts(&texts, Layer::Update)
     }
 
     /// With local files in force as well. For workshop mode, which a production account refuses.
     #[must_use]
     pub fn with_local(self, texts: &[ProfileText]) -> Self {
-        self.overlaid(texts, Layer::Local)
+        self.with_texts(texts, Layer::Local)
     }
 
-    fn overlaid(mut self, texts: &[ProfileText], layer: Layer) -> Self {
+    /// With texts in force as a layer of their own.
+    #[must_use]
+    pub fn with_texts(mut self, texts: &[ProfileText], layer: Layer) -> Self {
         let mut readers: BTreeMap<ProfileId, Vec<ReaderProfile>> = BTreeMap::new();
         let mut cards: BTreeMap<ProfileId, Vec<CardProfile>> = BTreeMap::new();
         for (index, text) in texts.iter().enumerate() {
             if index >= MAX_TEXTS {
-                self.refuse(text.file(), Fault::TooMany);
+                let (file, fault) = (text.file().to_owned(), Fault::TooMany);
+                self.errors.push(ProfileError { layer, file, line: None, key: None, fault });
                 continue;
             }
             match load(text, layer) {
@@ -166,10 +200,12 @@ impl ProfileCatalog {
                 Err(error) => self.errors.push(error),
             }
         }
-        let readers = self.only_ones(readers, |reader| &reader.origin);
-        let cards = self.only_ones(cards, |card| &card.origin);
-        let readers = self.apart(readers, clashing_readers, |reader| &reader.origin);
-        let cards = self.apart(cards, clashing_cards, |card| &card.origin);
+        let readers = self.only_ones(texts, readers, |reader| &reader.origin);
+        let cards = self.only_ones(texts, cards, |card| &card.origin);
+        let readers = self.apart(texts, readers, overlap::alike_readers, |reader| &reader.origin);
+        let cards = self.apart(texts, cards, overlap::alike_cards, |card| &card.origin);
+        self.notes.extend(overlap::covered_readers(&readers, &self.readers));
+        self.notes.extend(overlap::covered_cards(&cards, &self.cards));
         self.readers.extend(readers);
         self.cards.extend(cards);
         self
@@ -178,6 +214,7 @@ impl ProfileCatalog {
     /// Leaves out profiles whose id several files of the layer claim.
     fn only_ones<P>(
         &mut self,
+        texts: &[ProfileText],
         claimed: BTreeMap<ProfileId, Vec<P>>,
         origin: impl Fn(&P) -> &Origin,
     ) -> BTreeMap<ProfileId, P> {
@@ -185,7 +222,7 @@ impl ProfileCatalog {
         for (id, mut same) in claimed {
             if same.len() > 1 {
                 for profile in &same {
-                    self.refuse(&origin(profile).file, Fault::DuplicateId);
+                    self.refuse(texts, origin(profile), "id", Fault::DuplicateId);
                 }
             } else if let Some(profile) = same.pop() {
                 ones.insert(id, profile);
@@ -198,28 +235,41 @@ impl ProfileCatalog {
     /// stays in force.
     fn apart<P>(
         &mut self,
+        texts: &[ProfileText],
         mut profiles: BTreeMap<ProfileId, P>,
-        clashing: impl Fn(&BTreeMap<ProfileId, P>) -> Vec<[ProfileId; 2]>,
+        alike: impl Fn(&BTreeMap<ProfileId, P>) -> Vec<Overlap>,
         origin: impl Fn(&P) -> &Origin,
     ) -> BTreeMap<ProfileId, P> {
-        for [one, two] in clashing(&profiles) {
-            for (id, other) in [(&one, &two), (&two, &one)] {
-                if let Some(profile) = profiles.remove(id) {
-                    self.refuse(&origin(&profile).file, Fault::Ambiguous { other: other.to_string() });
-                }
+        let overlaps = alike(&profiles);
+        let origins: BTreeMap<ProfileId, Origin> =
+            profiles.iter().map(|(id, profile)| (id.clone(), origin(profile).clone())).collect();
+        for Overlap { ids, keys, what } in overlaps {
+            for (at, other) in [(0, 1), (1, 0)] {
+                let (Some(_), Some(theirs)) = (profiles.remove(&ids[at]), origins.get(&ids[other])) else { continue };
+                let place = error::place(&theirs.file, theirs.line(texts, &keys[other]), &keys[other]);
+                let fault = Fault::Ambiguous { id: ids[other].to_string(), place, what: what.clone() };
+                self.refuse(texts, &origins[&ids[at]], &keys[at], fault);
             }
         }
         profiles
     }
 
-    fn refuse(&mut self, file: &str, fault: Fault) {
-        self.errors.push(ProfileError { file: file.to_owned(), line: None, key: None, fault });
+    fn refuse(&mut self, texts: &[ProfileText], origin: &Origin, key: &str, fault: Fault) {
+        let line = origin.line(texts, key);
+        let Origin { layer, file, .. } = origin.clone();
+        self.errors.push(ProfileError { layer, file, line, key: Some(key.to_owned()), fault });
     }
 
     /// Files that are disabled, and why.
     #[must_use]
     pub fn errors(&self) -> &[ProfileError] {
         &self.errors
+    }
+
+    /// Profiles that go before others.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// Reader profiles by id.
@@ -284,6 +334,20 @@ impl ProfileCatalog {
         text::sha256(halves.concat().as_slice())
     }
 
+    /// What is in force: readers' profiles, then cards'.
+    pub fn listed(&self) -> impl Iterator<Item = Listed<'_>> {
+        let readers = self.readers().map(|p| ("reader", &p.id, &p.origin, &p.evidence, &p.title));
+        let cards = self.cards().map(|p| ("card", &p.id, &p.origin, &p.evidence, &p.title));
+        readers.chain(cards).map(|(kind, id, origin, evidence, title)| Listed {
+            kind,
+            id,
+            layer: origin.layer,
+            file: &origin.file,
+            status: evidence.status,
+            title,
+        })
+    }
+
     /// What is in force and what is not, line by line, for the service tool.
     #[must_use]
     pub fn report(&self) -> Report<'_> {
@@ -309,43 +373,36 @@ fn closest<'a>(
     (best.map(|(_, reader)| reader), rival)
 }
 
-/// Pairs that fit one of their own sample names alike.
-fn clashing_readers(readers: &BTreeMap<ProfileId, ReaderProfile>) -> Vec<[ProfileId; 2]> {
-    let samples = readers.values().flat_map(|reader| &reader.tests.names);
-    let clash = |sample: &SampleName| {
-        let seen = Sighting { system: sample.os, ..Sighting::named(&sample.name) };
-        let (best, rival) = closest(readers.values(), &seen);
-        best.zip(rival).map(|(best, rival)| [best.id.clone(), rival.id.clone()])
-    };
-    samples.filter_map(clash).collect()
+/// One profile in force, for lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// `reader` or `card`.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: &'a ProfileId,
+    /// Where it comes from.
+    pub layer: Layer,
+    /// Its file there.
+    pub file: &'a str,
+    /// Whether anybody held such a thing in hand.
+    pub status: EvidenceStatus,
+    /// Its name for people.
+    pub title: &'a str,
 }
 
-/// Pairs of one priority that some card fits alike.
-fn clashing_cards(cards: &BTreeMap<ProfileId, CardProfile>) -> Vec<[ProfileId; 2]> {
-    let samples: Vec<Atr> =
-        cards.values().flat_map(|card| &card.tests.atrs).map(|sample| Atr::new(&sample.atr.0)).collect();
-    let cards: Vec<_> = cards.values().filter(|card| !card.matching.is_empty()).collect();
-    let pairs = cards.iter().enumerate().flat_map(|(index, one)| cards[index + 1..].iter().map(move |two| (one, two)));
-    pairs
-        .filter(|(one, two)| one.priority == two.priority && one.matching.collides(&two.matching, &samples))
-        .map(|(one, two)| [one.id.clone(), two.id.clone()])
-        .collect()
-}
-
-/// Prints a catalogue: a line per profile with layer and evidence. [`ProfileCatalog::errors`] has the files that are disabled.
+/// Prints a catalogue: a line per profile with layer and evidence. [`ProfileCatalog::notes`] and
+/// [`ProfileCatalog::errors`] have the rest.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a>(&'a ProfileCatalog);
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let readers = self.0.readers().map(|p| ("reader", &p.id, &p.origin, &p.evidence, &p.title));
-        let cards = self.0.cards().map(|p| ("card", &p.id, &p.origin, &p.evidence, &p.title));
-        for (kind, id, origin, evidence, title) in readers.chain(cards) {
-            let status = match evidence.status {
+        for Listed { kind, id, layer, status, title, .. } in self.0.listed() {
+            let status = match status {
                 EvidenceStatus::Tested => "tested",
                 EvidenceStatus::Untested => "untested",
             };
-            writeln!(f, "{kind:6} {:24} {:14} {status:8} {title}", id.as_str(), origin.layer.to_string())?;
+            writeln!(f, "{kind:6} {:24} {:14} {status:8} {title}", id.as_str(), layer.to_string())?;
         }
         Ok(())
     }

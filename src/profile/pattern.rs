@@ -31,6 +31,11 @@ impl TryFrom<String> for Pattern {
         if text.is_empty() || text.len() > MAX_PATTERN_LEN {
             return Err(PatternError(format!("1 to {MAX_PATTERN_LEN} bytes are allowed")));
         }
+        // In "…" TOML takes `\b` for a backspace before anybody here sees it.
+        if text.chars().any(char::is_control) {
+            let hint = r#"in "…" a backslash is written twice, or the expression is put between '…'"#;
+            return Err(PatternError(format!("it holds a control character; {hint}")));
+        }
         let built = RegexBuilder::new(&text)
             .size_limit(MAX_COMPILED_LEN)
             .dfa_size_limit(2 * MAX_COMPILED_LEN)
@@ -39,9 +44,25 @@ impl TryFrom<String> for Pattern {
         built.map(Self).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => PatternError("it compiles to more than 64 KiB".to_owned()),
             // The crate draws the place over several lines; the last one says what is wrong.
-            error => PatternError(error.to_string().lines().last().unwrap_or_default().trim().to_owned()),
+            error => {
+                let wrong = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+                PatternError(bare_bracket(&text).map_or(wrong.clone(), |hint| format!("{wrong}; {hint}")))
+            }
         })
     }
+}
+
+/// Advice on a bracket that means something to the engine and most likely only stood in a name.
+pub(super) fn bare_bracket(expression: &str) -> Option<String> {
+    let mut escaped = false;
+    let bracket = expression.chars().find(|c| {
+        let bare = !escaped && matches!(c, '[' | '(');
+        escaped = !escaped && *c == '\\';
+        bare
+    })?;
+    Some(format!(
+        r#"a `{bracket}` that stands in the name itself is written `\\{bracket}` in "…" or `\{bracket}` in '…'"#
+    ))
 }
 
 impl Pattern {
@@ -55,6 +76,12 @@ impl Pattern {
     #[must_use]
     pub fn first_group<'t>(&self, text: &'t str) -> Option<&'t str> {
         Some(self.0.captures(text)?.get(1)?.as_str())
+    }
+
+    /// Number of groups that can hold something.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.0.captures_len() - 1
     }
 
     /// The expression.
@@ -142,6 +169,12 @@ impl TryFrom<String> for UsbId {
     }
 }
 
+impl fmt::Display for UsbId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04X}:{:04X}", self.vendor, self.product)
+    }
+}
+
 fn four_digits(text: &str) -> Option<u16> {
     let legal = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     legal.then(|| u16::from_str_radix(text, 16).ok()).flatten()
@@ -183,6 +216,12 @@ impl TryFrom<String> for BcdRange {
 }
 
 impl BcdRange {
+    /// The lowest firmware of the range.
+    #[must_use]
+    pub const fn first(self) -> u16 {
+        self.at_least
+    }
+
     /// The firmware lies in the range.
     #[must_use]
     pub fn contains(self, bcd: u16) -> bool {

@@ -39,6 +39,31 @@ pub struct Evidence {
     pub transcripts: Vec<String>,
 }
 
+impl Evidence {
+    /// What a file can tell of it. Whether the transcripts are there, the tests of the shipped set look: elsewhere there is
+    /// no folder of them.
+    pub(super) fn check(&self) -> Result<(), (String, Fault)> {
+        let wrong = |key: &str, text: &str| Err((format!("evidence.{key}"), Fault::Value(text.to_owned())));
+        if self.sources.iter().all(|source| source.trim().is_empty()) {
+            return wrong("sources", "say where the values come from: at least one document, log or measurement");
+        }
+        if self.status == EvidenceStatus::Tested && self.transcripts.is_empty() {
+            return wrong(
+                "status",
+                "\"tested\" names at least one recording in `transcripts`; without one write \"untested\"",
+            );
+        }
+        let outside = |name: &String| name.contains("..") || name.starts_with('/') || !name.ends_with(".apdu");
+        if self.transcripts.iter().any(outside) {
+            return wrong(
+                "transcripts",
+                "a recording is named as below tests/transcripts, such as \"probe/acme-100.apdu\"",
+            );
+        }
+        Ok(())
+    }
+}
+
 /// Whether a profile was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -11,11 +11,14 @@ use super::{
     Origin,
     error::Fault,
     hex::Hex,
-    pattern::{Bcd, Pattern, ProfileId},
+    pattern::{Bcd, Pattern, ProfileId, bare_bracket},
     preamble::{Evidence, Messages, Schema, Topic},
     reader_match::{ReaderMatch, SlotRole, SlotRule, System},
     signal::{Family, LedBits, Moment, SignalStep, Signals},
 };
+
+/// Most samples of one kind in a profile: each is tried against those of every other.
+const MAX_SAMPLES: usize = 64;
 
 /// A model of reader. `firmware-profiles/README.md` explains every key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -431,7 +434,9 @@ impl ReaderProfile {
         let capability = &self.capability;
         let value = |key: &str, text: &str| Err((key.to_owned(), Fault::Value(text.to_owned())));
         if self.matching.is_empty() && self.id.as_str() != super::GENERIC_READER {
-            return Err(("match".to_owned(), Fault::MatchesEverything));
+            let text =
+                "[match] does not tell which model it is; add `usb` or `names`. Only `generic-ccid` matches everything";
+            return Err(("match".to_owned(), Fault::MatchesEverything(text)));
         }
         if !(1..=256).contains(&capability.max_le) {
             return value("capability.max_le", "1 to 256 bytes are allowed");
@@ -453,6 +458,7 @@ impl ReaderProfile {
             return value("escape.led_bits", "a bit is 0 to 7");
         }
         self.signals.check(self.escape.family, bits)?;
+        self.evidence.check()?;
         self.messages.check()?;
         let bad = self.known_firmware.iter().any(|firmware| firmware.status == FirmwareStatus::Bad);
         if bad && self.messages.in_language(Topic::Firmware, "de").is_none() {
@@ -466,17 +472,25 @@ impl ReaderProfile {
 
     fn check_samples(&self) -> Result<(), (String, Fault)> {
         let samples = &self.tests.names;
+        for (key, count) in [("name", samples.len()), ("firmware_texts", self.tests.firmware_texts.len())] {
+            if count > MAX_SAMPLES {
+                return Err((
+                    format!("tests.{key}"),
+                    Fault::Value(format!("at most {MAX_SAMPLES} samples are allowed")),
+                ));
+            }
+        }
         for (index, name) in self.matching.names.iter().enumerate() {
             let fits =
                 |sample: &SampleName| name.os.is_none_or(|os| os == sample.os) && name.regex.matches(&sample.name);
             if !samples.iter().any(fits) {
-                return Err((format!("match.names.{index}.regex"), without_sample(&name.regex)));
+                return Err((format!("match.names.{}.regex", index + 1), without_sample(&name.regex)));
             }
         }
         for (index, rule) in self.slots.iter().enumerate() {
             let Some(regex) = &rule.name_regex else { continue };
             if !samples.iter().any(|sample| regex.matches(&sample.name)) {
-                return Err((format!("slot.{index}.name_regex"), without_sample(regex)));
+                return Err((format!("slot.{}.name_regex", index + 1), without_sample(regex)));
             }
         }
         if let Some(regex) = &self.matching.firmware_text
@@ -489,12 +503,12 @@ impl ReaderProfile {
             if role != sample.role {
                 let fault =
                     Fault::SampleRole { name: sample.name.clone(), expected: sample.role, found: role.to_string() };
-                return Err((format!("tests.name.{index}.role"), fault));
+                return Err((format!("tests.name.{}.role", index + 1), fault));
             }
         }
         for (index, atr) in self.tests.atrs.iter().enumerate() {
             if let Err(error) = super::atr::Atr::new(&atr.0).structure() {
-                return Err((format!("tests.atrs.{index}"), Fault::Value(error.to_string())));
+                return Err((format!("tests.atrs.{}", index + 1), Fault::Value(error.to_string())));
             }
         }
         Ok(())
@@ -502,5 +516,6 @@ impl ReaderProfile {
 }
 
 fn without_sample(regex: &Pattern) -> Fault {
-    Fault::PatternWithoutSample(regex.as_str().to_owned())
+    let hint = bare_bracket(regex.as_str()).map(|hint| format!("; {hint}")).unwrap_or_default();
+    Fault::PatternWithoutSample { regex: regex.as_str().to_owned(), hint }
 }

@@ -56,6 +56,12 @@ pub struct NamePattern {
     pub regex: Pattern,
 }
 
+impl NamePattern {
+    fn fits(&self, seen: &Sighting<'_>) -> bool {
+        self.os.is_none_or(|os| os == seen.system) && self.regex.matches(seen.name)
+    }
+}
+
 /// A PC/SC driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -100,10 +106,17 @@ pub(super) struct Closeness {
 }
 
 impl ReaderMatch {
-    /// It holds no condition.
+    /// It holds no condition that tells a model: firmware only narrows one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.usb.is_empty() && self.bcd_device.is_none() && self.firmware_text.is_none() && self.names.is_empty()
+        self.usb.is_empty() && self.names.is_empty()
+    }
+
+    /// The key of the longest expression that fits the name.
+    pub(super) fn name_key(&self, seen: &Sighting<'_>) -> String {
+        let fitting = self.names.iter().enumerate().filter(|(_, name)| name.fits(seen));
+        let longest = fitting.max_by_key(|(_, name)| name.regex.as_str().len());
+        longest.map_or("match".to_owned(), |(index, _)| format!("match.names.{}.regex", index + 1))
     }
 
     /// `None` if it does not fit.
@@ -112,8 +125,8 @@ impl ReaderMatch {
             Some(id) if !self.usb.is_empty() => self.usb.contains(&id).then_some(true)?,
             _ => false,
         };
-        let fits = |name: &&NamePattern| name.os.is_none_or(|os| os == seen.system) && name.regex.matches(seen.name);
-        let name_len = self.names.iter().filter(fits).map(|name| name.regex.as_str().len()).max();
+        let fitting = self.names.iter().filter(|name| name.fits(seen));
+        let name_len = fitting.map(|name| name.regex.as_str().len()).max();
         // A known USB id outranks the name: pcscd takes the name from its driver's list, and clones borrow it.
         if name_len.is_none() && !usb {
             return None;

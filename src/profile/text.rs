@@ -13,9 +13,9 @@ use super::{
     Layer, Origin,
     card::CardProfile,
     error::{Fault, ProfileError},
-    pattern::{PATTERN_ERROR, ProfileId, ProfileIdError},
+    pattern::{ProfileId, ProfileIdError},
+    plain,
     reader::ReaderProfile,
-    signal::VERB_ERROR,
 };
 use crate::domain::ids::Digest;
 
@@ -35,13 +35,13 @@ pub struct ProfileText {
 }
 
 impl ProfileText {
-    /// A file with its name, without folders.
+    /// A file with its name below the folder that was read, such as `readers/acme-100.toml`.
     #[must_use]
     pub fn from_file(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         Self { file: harmless(&name.into()), must_be_named_like_its_id: true, bytes: Ok(bytes) }
     }
 
-    /// A file that could not be read, and the system's reason.
+    /// A file or folder that could not be read, and why, as a sentence.
     #[must_use]
     pub fn unreadable(name: impl Into<String>, reason: impl Into<String>) -> Self {
         let reason = harmless(&reason.into());
@@ -71,20 +71,34 @@ pub enum Profile {
     Card(Box<CardProfile>),
 }
 
+impl Profile {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &ProfileId {
+        match self {
+            Self::Reader(reader) => &reader.id,
+            Self::Card(card) => &card.id,
+        }
+    }
+}
+
 /// Reads and checks one text by itself.
 ///
 /// # Errors
 /// [`ProfileError`] with the first thing that is wrong.
 pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError> {
-    let place = Place { source, text: "", table: None };
+    let place = Place { source, layer, text: "", table: None };
     let bytes = source.bytes.as_ref().map_err(|reason| place.fault(None, Fault::Unreadable(reason.clone())))?;
     if bytes.len() > MAX_TEXT_LEN {
         return Err(place.fault(None, Fault::TooLarge));
     }
     let text = str::from_utf8(bytes).map_err(|error| place.fault(None, Fault::NotUtf8(error.valid_up_to() + 1)))?;
     let place = Place { text, ..place };
-    let table =
-        DeTable::parse(text).map_err(|error| place.at(error.span(), None, Fault::Syntax(harmless(error.message()))))?;
+    let table = DeTable::parse(text)
+        .map_err(|error| place.at(error.span(), None, plain::syntax(&harmless(error.message()))))?;
+    if table.get_ref().is_empty() {
+        return Err(place.fault(None, Fault::Empty));
+    }
     let place = Place { table: Some(table.get_ref()), ..place };
     if let Some((key, span, fault)) = forbidden(table.get_ref()) {
         return Err(place.at(Some(span), Some(key), fault));
@@ -108,6 +122,17 @@ pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError>
     }
 }
 
+/// The line of a key in a text that is right by itself and wrong beside others.
+pub(super) fn line_of(source: &ProfileText, key: &str) -> Option<usize> {
+    let text = str::from_utf8(source.bytes.as_ref().ok()?).ok()?;
+    let table = DeTable::parse(text).ok()?;
+    span_of(table.get_ref(), key).and_then(|span| line_at(text, &span))
+}
+
+fn line_at(text: &str, span: &Range<usize>) -> Option<usize> {
+    text.get(..span.start).map(|before| before.bytes().filter(|byte| *byte == b'\n').count() + 1)
+}
+
 pub(super) fn sha256(bytes: &[u8]) -> Digest {
     Digest(digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes"))
 }
@@ -116,6 +141,7 @@ pub(super) fn sha256(bytes: &[u8]) -> Digest {
 #[derive(Clone, Copy)]
 struct Place<'a> {
     source: &'a ProfileText,
+    layer: Layer,
     text: &'a str,
     table: Option<&'a DeTable<'a>>,
 }
@@ -134,7 +160,8 @@ impl Place<'_> {
         }
         let text = table.get("id").and_then(|id| id.get_ref().as_str()).unwrap_or_default();
         let id = ProfileId::new(text).ok_or_else(|| self.fault(Some("id"), Fault::Id(ProfileIdError)))?;
-        if source.must_be_named_like_its_id && source.file.strip_suffix(".toml") != Some(id.as_str()) {
+        let name = source.file.rsplit('/').next().unwrap_or_default();
+        if source.must_be_named_like_its_id && name.strip_suffix(".toml") != Some(id.as_str()) {
             return Err(self.fault(Some("id"), Fault::FileName { id: id.to_string() }));
         }
         Ok(())
@@ -143,17 +170,17 @@ impl Place<'_> {
     fn typed<T: DeserializeOwned>(&self) -> Result<T, ProfileError> {
         toml::from_str(self.text).map_err(|error| {
             let message = harmless(error.message());
-            let fault = match message.as_str() {
-                text if text.starts_with("unknown field") => Fault::UnknownKey(message),
-                text if text.starts_with("unknown variant") => Fault::UnknownWord(message),
-                text if text.starts_with("missing field") => Fault::Missing(message),
-                text if text.starts_with(PATTERN_ERROR) => Fault::Pattern(message),
-                text if text.starts_with(VERB_ERROR) => Fault::UnknownWord(message),
-                _ => Fault::Value(message),
-            };
+            let (fault, missing) = plain::typing(&message);
             let span = error.span();
-            let key = span.as_ref().zip(self.table).and_then(|(span, table)| key_at(table, span.start));
-            self.at(span, key, fault)
+            let known = span.as_ref().zip(self.table);
+            let Some(missing) = missing else {
+                return self.at(span.clone(), known.and_then(|(span, table)| key_at(table, span.start)), fault);
+            };
+            // What is missing has no place of its own: that of the table it belongs into, which the whole file has not.
+            match known.and_then(|(span, table)| table_at(table, span)) {
+                Some(table) => self.at(span.clone(), Some(format!("{table}.{missing}")), fault),
+                None => self.at(None, Some(missing.to_owned()), fault),
+            }
         })
     }
 
@@ -164,13 +191,18 @@ impl Place<'_> {
     }
 
     fn at(&self, span: Option<Range<usize>>, key: Option<String>, fault: Fault) -> ProfileError {
-        let before = span.and_then(|span| self.text.get(..span.start));
-        let line = before.map(|before| before.bytes().filter(|byte| *byte == b'\n').count() + 1);
-        ProfileError { file: self.source.file.clone(), line, key: key.map(|key| harmless(&key)), fault }
+        let line = span.and_then(|span| line_at(self.text, &span));
+        ProfileError {
+            layer: self.layer,
+            file: self.source.file.clone(),
+            line,
+            key: key.map(|key| harmless(&key)),
+            fault,
+        }
     }
 }
 
-/// Visits every key with its dotted name, its own span and its value.
+/// Visits every key with its dotted name, in which members of lists are counted from 1, its own span and its value.
 fn visit<'a, T>(
     table: &'a DeTable<'a>,
     path: &str,
@@ -193,7 +225,7 @@ fn visit_value<'a, T>(
     match value.get_ref() {
         DeValue::Table(table) => visit(table, name, see),
         DeValue::Array(array) => array.iter().enumerate().find_map(|(index, value)| {
-            let name = format!("{name}.{index}");
+            let name = format!("{name}.{}", index + 1);
             see(&name, value.span(), value).or_else(|| visit_value(value, &name, see))
         }),
         _ => None,
@@ -271,6 +303,21 @@ fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
         None
     });
     best.map(|(_, span)| span)
+}
+
+/// Name of the innermost table that holds the whole span; none if that is the file itself.
+fn table_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
+    let mut best: Option<(usize, String)> = None;
+    visit::<()>(table, "", &mut |name, key_span, value| {
+        for around in [key_span, value.span()] {
+            let holds = around.start <= span.start && span.end <= around.end;
+            if value.get_ref().is_table() && holds && best.as_ref().is_none_or(|(len, _)| around.len() <= *len) {
+                best = Some((around.len(), name.to_owned()));
+            }
+        }
+        None
+    });
+    best.map(|(_, name)| name)
 }
 
 /// Name of the innermost key whose own text or value holds the byte.

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::{Timestamp, civil::date};
 use serde_json::Value;
 use teilhabe_terminal::{
-    card::{AccountTrust, BookingContext, Trust, key::PublicKey, tlv},
+    card::{AccountTrust, BookingContext, Trust, key::PublicKey},
     cbor,
     domain::{
         amount::{Cents, Minutes, Quantity},
@@ -14,6 +14,7 @@ use teilhabe_terminal::{
         reading::IssuerKey,
         record::ServicePhase,
     },
+    tlv,
 };
 
 /// Bytes of upper-case hexadecimal; blanks are skipped.

@@ -11,7 +11,6 @@ use teilhabe_terminal::{
         code,
         cose::{ObjectType, Sign1},
         ndef,
-        tlv::{self, Tlv},
     },
     cbor::Value,
     domain::{
@@ -31,6 +30,7 @@ use teilhabe_terminal::{
         json, jws,
         problem::ProblemBody,
     },
+    tlv::{self, Tlv},
 };
 
 /// Name and function of every entry point.

@@ -9,9 +9,9 @@ use teilhabe_terminal::{
         bik1,
         cose::{self, ObjectType},
         key::PublicKey,
-        tlv,
     },
     cbor::Value,
+    tlv,
 };
 
 use super::bik1::Example;

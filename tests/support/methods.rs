@@ -35,7 +35,8 @@ fn catalog() -> ProfileCatalog {
             &storage(
                 "[identify]\nmethod = \"storage-read\"\nnumber_check = \"mod97\"\n\
                  steps = [ { op = \"read_block\", block = 4, len = 16 } ]\n\
-                 extract = { step = 1, slice = [1, 14], decode = \"ascii\" }",
+                 extract = { step = 1, slice = [1, 14], decode = \"ascii\" }\n\
+                 [[tests.read]]\nbytes = \"20343931373132333435363738313220\"\nnumber = \"49171234567812\"",
                 3,
                 "3B8F8001804F0CA0000003060300030000000068",
             ),
@@ -45,7 +46,8 @@ fn catalog() -> ProfileCatalog {
             "[match]\nselect = { aid = \"D2760000850102\" }\n[identify]\nmethod = \"file-read\"\n\
              number_check = \"district\"\n\
              steps = [ { op = \"select\", aid = \"D2760000850102\" }, { op = \"read_binary\", sfi = 3, max = 300 } ]\n\
-             extract = { step = 2, tlv = [\"70\", \"5A\"], decode = \"bcd\" }",
+             extract = { step = 2, tlv = [\"70\", \"5A\"], decode = \"bcd\" }\n\
+             [[tests.read]]\nbytes = \"70045A024917\"\nnumber = \"4917\"",
         ),
         profile(
             "canteen",
@@ -53,7 +55,8 @@ fn catalog() -> ProfileCatalog {
              number_check = \"district\"\n\
              steps = [ { op = \"select_application\", application = \"15845F\" }, \
                        { op = \"read_file\", file = 2, len = 70 } ]\n\
-             extract = { step = 2, regex = \"NR=([0-9]+);\", decode = \"ascii\" }",
+             extract = { step = 2, regex = \"NR=([0-9]+);\", decode = \"ascii\" }\n\
+             [[tests.read]]\nbytes = \"4E523D343931373B0000\"\nnumber = \"4917\"",
         ),
         profile(
             "sticker",

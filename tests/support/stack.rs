@@ -172,6 +172,13 @@ impl Account {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
+    /// Why the office's command is refused.
+    pub fn refuses(&self, verbs: &[&str]) -> String {
+        let output = konto().arg("admin").args(verbs).arg("--data").arg(&self.dir).output().unwrap();
+        assert!(!output.status.success(), "admin {verbs:?} was accepted");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// All bookings, oldest first.
     pub fn bookings(&self) -> Vec<Value> {
         let listed = self.admin(&["bookings", "list"]);

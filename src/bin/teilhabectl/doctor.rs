@@ -10,7 +10,7 @@ use teilhabe_terminal::{
     adapters::system::{SystemClock, SystemEntropy},
     app::{config::Config, inquiry::Question},
     ports::{Clock, ReaderIdentity},
-    profile::{Family, ProfileCatalog, Quirk, ReaderProfile, Sighting, Topic, UsbId},
+    profile::{Family, Layer, ProfileCatalog, Quirk, ReaderProfile, Sighting, Topic, UsbId},
 };
 
 use crate::{
@@ -115,6 +115,7 @@ pub fn doctor(
 ) -> anyhow::Result<bool> {
     let (mut findings, profiles) = readers(language, catalog);
     findings.extend(hidden_readers(language, catalog, machine, &profiles));
+    findings.extend(local_profiles(language, config, catalog));
     findings.push(driver(machine, &profiles));
     findings.extend(signals(machine, &profiles));
     findings.push(policy(machine));
@@ -341,6 +342,25 @@ fn modules(machine: &Machine, profiles: &[ReaderProfile]) -> Finding {
     let lines: Vec<String> = taken.iter().map(|module| format!("blacklist {module}")).collect();
     let advice = Said::new(words::MODULES_DO, &[&lines.join("\", \"")]);
     Finding::bad(words::KERNEL_MODULES, Said::found(&taken.join(", ")), advice)
+}
+
+/// The workshop's folder: each file in it that is disabled, and whether there is anything at all.
+fn local_profiles(language: Language, config: &Config, catalog: &ProfileCatalog) -> Vec<Finding> {
+    let Some(folder) = &config.workshop_profiles else { return Vec::new() };
+    let local = catalog.listed().filter(|profile| profile.layer == Layer::Local).count();
+    let disabled = catalog.errors().iter().map(|error| {
+        let (place, fault) = (error.place(), words::fault(language, &error.fault));
+        let found = Said::new(words::PROFILE_WRONG, &[&place, &fault, error.fault.code()]);
+        Finding::bad(words::PROFILES, found, Said::plain(words::PROFILE_WRONG_DO))
+    });
+    let mut findings: Vec<Finding> = disabled.collect();
+    let found = Said::new(words::PROFILES_LOCAL, &[&local.to_string(), &folder.display().to_string()]);
+    if local > 0 {
+        findings.push(Finding::good(words::PROFILES, found));
+    } else if findings.is_empty() {
+        findings.push(Finding::bad(words::PROFILES, found, Said::plain(words::PROFILES_NONE_DO)));
+    }
+    findings
 }
 
 /// The scanner that is configured as a device of its own.

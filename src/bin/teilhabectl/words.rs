@@ -97,6 +97,7 @@ words! {
     KERNEL_MODULES "kernel_modules" "kernel modules" "Kernelmodule"
     SCANNER "scanner" "scanner" "Scanner"
     CLOCK "clock" "clock" "Uhr"
+    PROFILES "profiles" "profiles" "Profile"
     DATA "data" "data directory" "Datenverzeichnis"
     RECORDS "records" "records" "Buchungen"
 
@@ -157,6 +158,14 @@ words! {
     MODULES_DO "modules_do"
         "they claim NFC readers before pcscd can: write \"{}\" into /etc/modprobe.d/teilhabe-terminal.conf, a line each, and start the machine anew"
         "sie belegen NFC-Leser vor pcscd: \"{}\" je in eine Zeile von /etc/modprobe.d/teilhabe-terminal.conf schreiben und das Gerät neu starten"
+    PROFILE_WRONG "profile_wrong" "{}: {} [{}]" "{}: {} [{}]"
+    PROFILE_WRONG_DO "profile_wrong_do"
+        "mend the file; teilhabectl profiles check with the same --config shows whether it is right"
+        "die Datei berichtigen; teilhabectl profiles check mit demselben --config zeigt, ob sie stimmt"
+    PROFILES_LOCAL "profiles_local" "{} in force from {}" "{} in Kraft aus {}"
+    PROFILES_NONE_DO "profiles_none_do"
+        "put profiles into the folder, or take workshop_profiles out of the configuration"
+        "Profile in den Ordner legen oder workshop_profiles aus der Konfiguration nehmen"
     SCANNER_DENIED_DO "scanner_denied_do"
         "let this user read it: add the user to the group `input`, or write a udev rule for the device"
         "diesem Benutzer das Lesen erlauben: ihn in die Gruppe `input` aufnehmen oder eine udev-Regel für das Gerät schreiben"
@@ -195,7 +204,24 @@ words! {
         "without what names the card its dialogue would be another; nothing was written"
         "ohne das, was die Karte benennt, liefe ihr Gespräch anders; nichts wurde geschrieben"
 
-    PROFILE_DISABLED "profile_disabled" "disabled: {}: {} [{}]" "außer Kraft: {}: {} [{}]"
+    PROFILE_DISABLED "profile_disabled" "disabled: {} {}: {} [{}]" "außer Kraft: {} {}: {} [{}]"
+    PROFILE_NOTE "profile_note"
+        "note: {} {} goes before {} {}: both fit {}"
+        "Hinweis: {} {} geht vor {} {}: beide passen auf {}"
+    FILE_IGNORED "file_ignored" "ignored: {}: {}" "übergangen: {}: {}"
+    IGNORED_NAME "ignored_name" "its name does not end in .toml" "der Name endet nicht auf .toml"
+    IGNORED_TEMPLATE "ignored_template"
+        "a template: its name begins with example."
+        "eine Vorlage: der Name beginnt mit example."
+    ONE_FILE "one_file" "1 file" "1 Datei"
+    FILES "files" "{} files" "{} Dateien"
+    THE_PROGRAM "the_program" "the program" "diesem Programm"
+    CHECKED_FINE "checked_fine" "{} checked in {}: all fine" "{} in {} geprüft: alles in Ordnung"
+    CHECKED_DISABLED "checked_disabled" "{} checked in {}: {} disabled" "{} in {} geprüft: {} außer Kraft"
+    CHECKED_NOTHING "checked_nothing" "nothing to check in {}" "in {} ist nichts zu prüfen"
+    CHECK_A_FOLDER "check_a_folder"
+        "{} is a file; give the folder: teilhabectl profiles check {}"
+        "{} ist eine Datei; den Ordner angeben: teilhabectl profiles check {}"
 }
 
 /// What is wrong with a profile file. In German by its kind, with the program's own English words behind where they name
@@ -206,7 +232,8 @@ pub fn fault(language: Language, fault: &Fault) -> String {
         return detail;
     }
     let (kind, known) = match fault {
-        Fault::Unreadable(_) => ("die Datei ist nicht lesbar", true),
+        Fault::Unreadable(_) => ("Datei oder Ordner ist nicht lesbar", true),
+        Fault::Empty => ("die Datei ist leer", false),
         Fault::TooLarge => ("die Datei ist größer als 64 KiB", false),
         Fault::NotUtf8(_) => ("die Datei ist kein Text in UTF-8", true),
         Fault::Syntax(_) => ("das ist kein TOML", true),
@@ -220,15 +247,18 @@ pub fn fault(language: Language, fault: &Fault) -> String {
         Fault::FileName { .. } => ("die Datei muss heißen wie ihr Profil", true),
         Fault::TooMany => ("mehr als 256 Profile; dieses bleibt außen vor", false),
         Fault::DuplicateId => ("eine andere Datei hat dieselbe `id`; beide sind außer Kraft", false),
-        Fault::KeyMaterial => ("Schlüssel einer Karte gehören in ein SAM oder zum Konto, nie in ein Profil", false),
+        Fault::KeyMaterial => {
+            ("diese Zeile löschen: Schlüssel einer Karte gehören in ein SAM oder zum Konto, nie in ein Profil", false)
+        }
         Fault::RawBytes => ("rohe Bytes; Signale sind benannte Verben wie \"led_green:300\"", false),
         Fault::Pattern(_) => ("der Ausdruck ist falsch oder zu groß", true),
-        Fault::PatternWithoutSample(_) => ("der Ausdruck passt auf keines der eigenen Beispiele unter [tests]", true),
+        Fault::PatternWithoutSample { .. } => {
+            ("der Ausdruck passt auf keines der eigenen Beispiele unter [tests] für dasselbe System", true)
+        }
         Fault::SampleRole { .. } => ("ein Beispiel bekommt eine andere Rolle, als die Datei sagt", true),
         Fault::SampleAtr { .. } => ("ein Beispiel-ATR passt nicht, wie die Datei sagt", true),
-        Fault::MatchesEverything => {
-            ("[match] nennt keine Bedingung; nur `generic-ccid` und `fallback-unknown` passen auf alles", false)
-        }
+        Fault::MatchesEverything(_) => ("[match] nennt keine Bedingung, die etwas unterscheidet", true),
+        Fault::Payment { .. } => ("eine Zahlungsanwendung; löschen: an Bankkarten wird nichts gesendet", true),
         Fault::LevelTooHigh { .. } => ("die Stufe liegt über dem, was das Verfahren beweisen kann", true),
         Fault::Method(_) => ("das Verfahren geht nicht mit dem, was das Profil sagt", true),
         Fault::NeverRead(_) => ("ein Schritt liest, was [privacy] never_read verbietet", true),

@@ -1,0 +1,111 @@
+//! `profiles check`: what is in force, what is not and why, and what was looked at.
+
+use std::{io::Write, path::Path};
+
+use anyhow::bail;
+use serde_json::json;
+use teilhabe_terminal::{
+    app::{
+        config::Config,
+        profile_folder::{self, Ignored, ProfileFolder},
+    },
+    profile::{EvidenceStatus, Note, ProfileCatalog, ProfileError},
+};
+
+use crate::{
+    say,
+    words::{self, Language},
+};
+
+/// The profiles a terminal with this configuration goes by.
+pub fn in_force(config: &Config) -> ProfileCatalog {
+    let catalog = ProfileCatalog::shipped();
+    match &config.workshop_profiles {
+        Some(folder) => catalog.with_local(&profile_folder::read(folder)),
+        None => catalog,
+    }
+}
+
+/// Looks at the shipped profiles and those of the folder on top of them; `false` if one is disabled, or if there is a
+/// folder and nothing in it.
+pub fn check(as_json: bool, language: Language, folder: Option<&Path>) -> anyhow::Result<bool> {
+    if let Some(file) = folder.filter(|folder| folder.is_file()) {
+        let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        bail!(words::CHECK_A_FOLDER.with(language, &[&file.display().to_string(), &folder.display().to_string()]));
+    }
+    let ProfileFolder { texts, ignored } = folder.map(profile_folder::look).unwrap_or_default();
+    let catalog = ProfileCatalog::shipped().with_local(&texts);
+    let disabled = catalog.errors().len();
+    let checked = if folder.is_some() { texts.len() } else { catalog.listed().count() };
+    if as_json {
+        list(language, &catalog, &ignored)?;
+        let folder = folder.map(|folder| folder.display().to_string());
+        say(
+            json!({"state": "checked", "folder": folder, "files": checked, "disabled": disabled, "ignored": ignored.len()}),
+        )?;
+    } else {
+        tell(language, &catalog, &ignored)?;
+        let place = folder.map_or(words::THE_PROGRAM.text(language).to_owned(), |folder| folder.display().to_string());
+        let files = match checked {
+            1 => words::ONE_FILE.text(language).to_owned(),
+            _ => words::FILES.with(language, &[&checked.to_string()]),
+        };
+        say(match disabled {
+            0 if checked == 0 => words::CHECKED_NOTHING.with(language, &[&place]),
+            0 => words::CHECKED_FINE.with(language, &[&files, &place]),
+            _ => words::CHECKED_DISABLED.with(language, &[&files, &place, &disabled.to_string()]),
+        })?;
+    }
+    Ok(disabled == 0 && checked > 0)
+}
+
+const fn why(ignored: Ignored, language: Language) -> &'static str {
+    match ignored {
+        Ignored::Name => words::IGNORED_NAME.text(language),
+        Ignored::Template => words::IGNORED_TEMPLATE.text(language),
+    }
+}
+
+/// For people: a line each for profiles in force, notes, files that are disabled, and files that are none.
+fn tell(language: Language, catalog: &ProfileCatalog, ignored: &[(String, Ignored)]) -> anyhow::Result<()> {
+    write!(std::io::stdout().lock(), "{}", catalog.report())?;
+    for Note { upper: (high, upper), lower: (low, lower), what } in catalog.notes() {
+        let values = [&high.to_string(), upper.as_str(), &low.to_string(), lower.as_str(), what];
+        say(words::PROFILE_NOTE.with(language, &values))?;
+    }
+    for error in catalog.errors() {
+        let (layer, place, fault) = (error.layer.to_string(), error.place(), words::fault(language, &error.fault));
+        say(words::PROFILE_DISABLED.with(language, &[&layer, &place, &fault, error.fault.code()]))?;
+    }
+    for (file, reason) in ignored {
+        say(words::FILE_IGNORED.with(language, &[file, why(*reason, language)]))?;
+    }
+    Ok(())
+}
+
+/// The same for programs.
+fn list(language: Language, catalog: &ProfileCatalog, ignored: &[(String, Ignored)]) -> anyhow::Result<()> {
+    for profile in catalog.listed() {
+        let status = match profile.status {
+            EvidenceStatus::Tested => "tested",
+            EvidenceStatus::Untested => "untested",
+        };
+        say(
+            json!({"state": "in_force", "kind": profile.kind, "id": profile.id.as_str(), "layer": profile.layer.to_string(),
+                   "file": profile.file, "evidence": status, "title": profile.title}),
+        )?;
+    }
+    for note in catalog.notes() {
+        say(json!({"state": "note", "id": note.upper.1.as_str(), "goes_before": note.lower.1.as_str(),
+                   "text": note.to_string()}))?;
+    }
+    for error in catalog.errors() {
+        let ProfileError { layer, file, line, key, fault } = error;
+        say(json!({"state": "disabled", "layer": layer.to_string(), "file": file, "line": line, "key": key,
+                   "code": fault.code(), "text": words::fault(language, fault)}))?;
+    }
+    for (file, reason) in ignored {
+        say(json!({"state": "ignored", "file": file, "text": why(*reason, language)}))?;
+    }
+    Ok(())
+}
