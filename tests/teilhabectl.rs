@@ -178,13 +178,13 @@ fn profiles_check_says_what_it_looked_at() {
     .unwrap();
     fs::create_dir(temp.path().join("right/acme-102.toml")).unwrap();
     let (fine, told) = check(&[&right]);
-    assert!(!fine && told.contains("disabled: local readers/acme-101.toml:6: wendor: "), "{told}");
+    assert!(!fine && told.contains("disabled: local readers/acme-101.toml:5: wendor: "), "{told}");
     assert!(told.contains("acme-102.toml: this is a folder; a profile is a file"), "{told}");
     assert!(told.ends_with(&format!("3 files checked in {right}: 2 disabled\n")), "{told}");
 
     // The folder of the configuration is the one the terminal reads.
     let config = temp.path().join("terminal.toml");
-    fs::write(&config, format!("[reader]\nworkshop_profiles = \"{right}\"\n")).unwrap();
+    fs::write(&config, format!("language = \"en\"\n[reader]\nworkshop_profiles = \"{right}\"\n")).unwrap();
     let (fine, by_config) = check(&["--config", &text(&config)]);
     assert!(!fine && by_config == told, "{by_config}");
 
@@ -328,7 +328,7 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
     // The workshop's folder: missing, with a wrong file, empty, right.
     let shelf = folder.path().join("shelf");
     let config = folder.path().join("terminal.toml");
-    fs::write(&config, format!("[reader]\nworkshop_profiles = \"{}\"\n", shelf.display())).unwrap();
+    fs::write(&config, format!("language = \"en\"\n[reader]\nworkshop_profiles = \"{}\"\n", shelf.display())).unwrap();
     let profiles = || {
         let arguments = ["--json", "--config", config.to_str().unwrap(), "--data", "/nonexistent/data", "doctor"];
         says(&lines(&teilhabectl(None, &arguments)), "profiles")
@@ -337,11 +337,11 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
     assert!(!good && found.contains("shelf: the folder cannot be read"), "{found}");
     fs::create_dir(&shelf).unwrap();
     let (good, found, advice) = profiles();
-    assert!(!good && found.starts_with("0 of ") && advice.contains("put profiles into the folder"), "{found}");
+    assert!(!good && found.starts_with("0 in force from ") && advice.contains("put profiles into the folder"), "{found}");
     let [new_model, ..] = shown_in_the_readme();
     fs::write(shelf.join("acme-100.toml"), new_model.replace("vendor", "wendor")).unwrap();
     let (good, found, advice) = profiles();
-    assert!(!good && found.starts_with("acme-100.toml:6: wendor: "), "{found}");
+    assert!(!good && found.starts_with("acme-100.toml:5: wendor: "), "{found}");
     assert!(advice.contains("profiles check"), "{advice}");
     fs::write(shelf.join("acme-100.toml"), new_model).unwrap();
     assert_eq!(profiles().0, true);
