@@ -10,9 +10,9 @@ use teilhabe_terminal::{
     card::{
         bik1::ControlInformation,
         cose::{ObjectType, Sign1},
-        tlv::{self, Tlv},
     },
     cbor::Value,
+    tlv::{self, Tlv},
 };
 
 #[global_allocator]

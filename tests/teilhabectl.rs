@@ -337,7 +337,10 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
     assert!(!good && found.contains("shelf: the folder cannot be read"), "{found}");
     fs::create_dir(&shelf).unwrap();
     let (good, found, advice) = profiles();
-    assert!(!good && found.starts_with("0 in force from ") && advice.contains("put profiles into the folder"), "{found}");
+    assert!(
+        !good && found.starts_with("0 in force from ") && advice.contains("put profiles into the folder"),
+        "{found}"
+    );
     let [new_model, ..] = shown_in_the_readme();
     fs::write(shelf.join("acme-100.toml"), new_model.replace("vendor", "wendor")).unwrap();
     let (good, found, advice) = profiles();
