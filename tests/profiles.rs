@@ -824,7 +824,7 @@ text = "https://example.org/?n=1&n=2"
             assert_eq!(catalog.find_reader(&linux("Probe 00 00")).unwrap().id.as_str(), "generic-ccid");
         }
 
-        /// Pairs of readers' profiles, each as its lines under `[match]` and its samples, and what both fit, if anything.
+        /// Fault 25. Pairs of readers' profiles, each as its lines under `[match]` and its samples, and what both fit, if anything.
         #[test]
         fn readers_are_alike_if_something_fits_both_with_the_same_rank() {
             let reader = |id: &str, (matching, samples): (&str, &str)| {

@@ -133,7 +133,7 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
     }
 }
 
-/// Whoever checks a folder is told what was looked at, and what was not and why: silence is never "all fine".
+/// Fault 25: whoever checks a folder is told what was looked at, and what was not and why: silence is never "all fine".
 #[test]
 fn profiles_check_says_what_it_looked_at() {
     let [new_model, ..] = shown_in_the_readme();
