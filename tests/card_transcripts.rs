@@ -32,8 +32,9 @@ const SLOT: &str = "Virtual PCD 00 00";
 const BOUND: Duration = Duration::from_secs(10);
 
 /// One dialogue of each method.
-const METHODS: [&str; 7] = [
+const METHODS: [&str; 8] = [
     "bik1/good",
+    "bik1-phone/good",
     "methods/uid-good",
     "methods/storage-good",
     "methods/file-good",
