@@ -656,7 +656,7 @@ fn profile(verb: ProfileVerb) -> anyhow::Result<()> {
             let profile = ProfileText::from_file(name, text.as_bytes().to_vec());
             let loaded = load(&profile, Layer::Update);
             let id = loaded.map_err(|fault| anyhow!("nothing was published: {fault}"))?.id().clone();
-            beside_the_published(open(&office.data)?.profiles()?, &id, profile)?;
+            beside_the_published(&open(&office.data)?.profiles()?, &id, profile)?;
             (office, id.to_string(), Some(text))
         }
         ProfileVerb::Withdraw { office, id } => (office, id, None),
@@ -667,7 +667,7 @@ fn profile(verb: ProfileVerb) -> anyhow::Result<()> {
 }
 
 /// A profile that terminals could not tell from one they already have would put both out of force.
-fn beside_the_published(published: Vec<String>, id: &ProfileId, profile: ProfileText) -> anyhow::Result<()> {
+fn beside_the_published(published: &[String], id: &ProfileId, profile: ProfileText) -> anyhow::Result<()> {
     let others = published.iter().enumerate().map(|(at, text)| ProfileText::from_document(at + 1, text));
     let others = others.filter(|text| load(text, Layer::Update).is_ok_and(|other| other.id() != id));
     let texts: Vec<_> = others.chain([profile]).collect();

@@ -125,7 +125,7 @@ enum RecordVerb {
 enum ProfilesVerb {
     /// Checks the profiles of a folder on top of the shipped ones
     Check {
-        /// The folder; else that of the configuration, [reader] workshop_profiles; else the shipped ones alone
+        /// The folder; else that of the configuration, `[reader] workshop_profiles`; else the shipped ones alone
         directory: Option<PathBuf>,
     },
 }

@@ -110,9 +110,9 @@ pub enum Fault {
     )]
     PatternWithoutSample {
         /// The expression.
-        regex: String,
+        regex: Box<str>,
         /// What may be wrong with it; begins with a semicolon, or is empty.
-        hint: String,
+        hint: Box<str>,
     },
     /// A sample name gets another slot role than the file says.
     #[error("the sample name `{name}` gets {found}; [tests] expects {expected}")]
@@ -122,7 +122,7 @@ pub enum Fault {
         /// The role [tests] expects.
         expected: SlotRole,
         /// What matching gives.
-        found: String,
+        found: SlotRole,
     },
     /// A sample ATR that matches although it must not, or the other way round.
     #[error("the sample ATR {atr} {}", if *.expected { "does not match" } else { "matches, but must not" })]
@@ -161,16 +161,14 @@ pub enum Fault {
     NeverRead(String),
     /// Two profiles of the same rank match the same reader or card.
     #[error(
-        "`{id}` ({place}) fits the same and has the same rank: both fit {what}. Both are refused; raise one `priority` or \
-         narrow one condition"
+        "{other} fits the same and has the same rank: both fit {what}. Both are refused; raise one `priority` or narrow one \
+         condition"
     )]
     Ambiguous {
-        /// The other profile's id.
-        id: String,
-        /// Its file, and the line and key of its condition.
-        place: String,
+        /// The other profile's id, and in brackets its file with line and key of its condition.
+        other: Box<str>,
         /// What both fit.
-        what: String,
+        what: Box<str>,
     },
 }
 

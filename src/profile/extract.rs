@@ -193,7 +193,7 @@ impl Extract {
         }
         if let Some((offset, len)) = self.slice {
             let longest = self.decode.longest();
-            if !(1..=longest).contains(&len) {
+            if !(1..=longest).contains(&usize::from(len)) {
                 return Err(Fault::Value(format!("slice: [offset, length], length 1 to {longest} with this decode")));
             }
             let end = u32::from(offset) + u32::from(len);
@@ -253,10 +253,10 @@ pub enum Decode {
 
 impl Decode {
     /// Most bytes that can become an identity.
-    const fn longest(self) -> u16 {
+    const fn longest(self) -> usize {
         match self {
-            Self::Hex => MAX_IDENTITY as u16 / 2,
-            Self::Ascii | Self::Bcd => MAX_IDENTITY as u16,
+            Self::Hex => MAX_IDENTITY / 2,
+            Self::Ascii | Self::Bcd => MAX_IDENTITY,
             Self::UintBe | Self::UintLe => 16,
         }
     }

@@ -247,7 +247,8 @@ impl ProfileCatalog {
             for (at, other) in [(0, 1), (1, 0)] {
                 let (Some(_), Some(theirs)) = (profiles.remove(&ids[at]), origins.get(&ids[other])) else { continue };
                 let place = error::place(&theirs.file, theirs.line(texts, &keys[other]), &keys[other]);
-                let fault = Fault::Ambiguous { id: ids[other].to_string(), place, what: what.clone() };
+                let other = format!("`{}` ({place})", ids[other]);
+                let fault = Fault::Ambiguous { other: other.into(), what: what.as_str().into() };
                 self.refuse(texts, &origins[&ids[at]], &keys[at], fault);
             }
         }

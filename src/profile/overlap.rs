@@ -138,7 +138,7 @@ fn told(both: [&ReaderProfile; 2], seen: &Sighting<'_>) -> Overlap {
         None => format!("the name `{}`", seen.name),
     };
     if let Some(bcd) = firmware {
-        what.push_str(&format!(" with firmware 0x{bcd:04X}"));
+        what = format!("{what} with firmware 0x{bcd:04X}");
     }
     if seen.usb.is_none() && matching.iter().all(|matching| !matching.usb.is_empty()) {
         what.push_str(", and where the system does not tell the USB id nothing but the name is left");

@@ -53,7 +53,8 @@ impl Evidence {
                 "\"tested\" names at least one recording in `transcripts`; without one write \"untested\"",
             );
         }
-        let outside = |name: &String| name.contains("..") || name.starts_with('/') || !name.ends_with(".apdu");
+        let outside =
+            |name: &String| name.contains("..") || name.starts_with('/') || name.strip_suffix(".apdu").is_none();
         if self.transcripts.iter().any(outside) {
             return wrong(
                 "transcripts",

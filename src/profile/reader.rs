@@ -501,8 +501,7 @@ impl ReaderProfile {
         for (index, sample) in samples.iter().enumerate() {
             let role = self.slot_role(&sample.name);
             if role != sample.role {
-                let fault =
-                    Fault::SampleRole { name: sample.name.clone(), expected: sample.role, found: role.to_string() };
+                let fault = Fault::SampleRole { name: sample.name.clone(), expected: sample.role, found: role };
                 return Err((format!("tests.name.{}.role", index + 1), fault));
             }
         }
@@ -517,5 +516,5 @@ impl ReaderProfile {
 
 fn without_sample(regex: &Pattern) -> Fault {
     let hint = bare_bracket(regex.as_str()).map(|hint| format!("; {hint}")).unwrap_or_default();
-    Fault::PatternWithoutSample { regex: regex.as_str().to_owned(), hint }
+    Fault::PatternWithoutSample { regex: regex.as_str().into(), hint: hint.into() }
 }
