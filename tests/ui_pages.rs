@@ -16,7 +16,10 @@ use i_slint_backend_testing::{AccessibleRole, ElementHandle, ElementQuery};
 use pictures::{Picture, SIZES};
 use ruler::Ruler;
 use slint::{ComponentHandle, platform::WindowEvent};
-use teilhabe_terminal::ui::{Face, Look, Metrics, Options, Scheme};
+use teilhabe_terminal::{
+    terminal::screen::Page,
+    ui::{Face, Look, Metrics, Options, Scheme},
+};
 
 /// Measures texts with the fonts of the window.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -168,6 +171,173 @@ fn everything_has_its_place() {
     let list: Vec<String> =
         faults.iter().map(|(fault, places)| format!("{fault}\n      {}", places.join(" · "))).collect();
     assert!(list.is_empty(), "{} faults\n{}", list.len(), list.join("\n"));
+}
+
+/// A place that scrolls shows whole pieces and whole lines, and its keys bring all of them into sight, down and up again.
+#[test]
+fn nothing_is_cut_where_it_scrolls() {
+    pictures::start();
+    let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut walks = 0;
+    for (size_name, width, height, mm, place) in SIZES {
+        for text_size in [100, 130, 160] {
+            let face =
+                pictures::open(&Options { pixels_per_mm: Some(mm), text_size, ..Options::default() }, width, height);
+            for language in ["de", "en"] {
+                for (name, mut screen) in screens::all(language) {
+                    screen.place = place;
+                    if !wanted(&name) {
+                        continue;
+                    }
+                    // Each begins at its top: a page that stays keeps its place.
+                    face.show(&screens::screen(Page::Ready { choose_child: false }, language));
+                    pictures::settle();
+                    face.show(&screen);
+                    pictures::settle();
+                    let file = format!("scrolled-{name}-{size_name}-{text_size}-{language}");
+                    let mut found = walk(&face, &file, &mut walks);
+                    if by_hand(&face, &name) {
+                        found.extend(walk(&face, &format!("{file}-by-hand"), &mut walks));
+                        face.window().global::<Look<'_>>().set_seconds_left(0);
+                    }
+                    for fault in found {
+                        faults.entry(format!("{name}: {fault}")).or_default().push(file.clone());
+                    }
+                }
+            }
+        }
+    }
+    let list: Vec<String> =
+        faults.iter().map(|(fault, places)| format!("{fault}\n      {}", places.join(" · "))).collect();
+    assert!(list.is_empty(), "{} faults\n{}", list.len(), list.join("\n"));
+    assert!(std::env::var("UI_ONLY").is_ok() || walks > 50, "{walks} places that scroll were found");
+}
+
+/// The key that turns a page of what scrolls, if there is one.
+fn page_key(face: &Face, labels: [&str; 2]) -> Option<ElementHandle> {
+    let mut all = ElementQuery::from_root(face.window()).match_accessible_role(AccessibleRole::Button).find_all();
+    all.retain(|key| labels.contains(&key.accessible_label().unwrap_or_default().as_str()));
+    all.into_iter().next()
+}
+
+const DOWN: [&str; 2] = ["Nach unten", "Scroll down"];
+const UP: [&str; 2] = ["Nach oben", "Scroll up"];
+
+/// What was seen of something, from its own top: its height and the parts of it.
+#[derive(Default)]
+struct Seen {
+    height: f32,
+    parts: Vec<(f32, f32)>,
+}
+
+impl Seen {
+    /// How far down it was seen without a gap.
+    fn reach(&mut self) -> f32 {
+        self.parts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        self.parts.iter().fold(0.0, |at, (from, to)| if *from <= at + 1.0 { at.max(*to) } else { at })
+    }
+}
+
+/// From top to bottom and back: faults of every picture on the way, and what was never in sight.
+fn walk(face: &Face, file: &str, walks: &mut usize) -> Vec<String> {
+    if page_key(face, DOWN).is_none() {
+        return Vec::new();
+    }
+    *walks += 1;
+    let mut faults = Vec::new();
+    for (way, labels) in [("down", DOWN), ("up", UP)] {
+        let mut seen = BTreeMap::new();
+        for page in 0.. {
+            let picture = face.window().window().take_snapshot().expect("the software renderer draws");
+            faults.extend(parted(face, &picture).into_iter().map(|fault| format!("{way}, page {page}: {fault}")));
+            if std::env::var("UI_MATCH").is_ok() {
+                pictures::save(&picture, &format!("{file}-{way}-{page}"));
+            }
+            watch(face, &mut seen);
+            let key = page_key(face, labels).expect("what scrolls keeps its keys");
+            if key.accessible_enabled() != Some(true) {
+                break;
+            }
+            if page == 40 {
+                faults.push(format!("{way}: it never ends"));
+                break;
+            }
+            key.invoke_accessible_default_action();
+            pictures::settle();
+        }
+        for ((_, _, what), mut seen) in seen {
+            let (reach, height) = (seen.reach(), seen.height);
+            if reach < height - 1.0 {
+                faults.push(format!("{way}: of '{what}' {reach} of {height} is ever seen"));
+            }
+        }
+    }
+    faults
+}
+
+/// The pieces of what scrolls, and the part that each shows.
+fn pieces(face: &Face) -> Vec<(ElementHandle, Rect)> {
+    let show = |piece: ElementHandle| {
+        let mut shown = Rect::of(&piece);
+        for veil in piece.query_descendants().match_inherits("Veil").find_all() {
+            let veil = Rect::of(&veil);
+            if veil.top <= shown.top { shown.top = veil.bottom } else { shown.bottom = veil.top }
+        }
+        if piece.computed_opacity() < 0.5 {
+            shown.bottom = shown.top;
+        }
+        (piece, shown)
+    };
+    ElementQuery::from_root(face.window()).match_inherits("Piece").find_all().into_iter().map(show).collect()
+}
+
+/// Notes what the whole and each text in it show of themselves. A text is known by its place in the whole: what is out of
+/// sight is not found.
+#[allow(clippy::cast_possible_truncation, reason = "pixels of a page")]
+fn watch(face: &Face, seen: &mut BTreeMap<(i32, i32, String), Seen>) {
+    let place = scrolled(face)[0];
+    let whole = ElementQuery::from_root(face.window()).match_id("Scroll::inner").find_first().expect("what it scrolls");
+    let mut whole = Rect::of(&whole);
+    whole.bottom = pieces(face).iter().map(|(piece, _)| Rect::of(piece).bottom).fold(whole.bottom, f32::max);
+    let mut note = |what: String, rect: &Rect, within: &Rect| {
+        let key = ((rect.top - whole.top).round() as i32, rect.left.round() as i32, what);
+        let of = seen.entry(key).or_default();
+        of.height = rect.bottom - rect.top;
+        let (top, bottom) = (rect.top.max(within.top).max(place.top), rect.bottom.min(within.bottom).min(place.bottom));
+        of.parts.push((top - rect.top, bottom - rect.top));
+    };
+    note("all".to_owned(), &whole, &place);
+    for (piece, shown) in pieces(face) {
+        for text in piece.query_descendants().match_inherits("Styled").find_all() {
+            note(text.accessible_id().unwrap_or_default().to_string(), &Rect::of(&text), &shown);
+        }
+    }
+}
+
+/// Pixels that go on beyond an edge at which a place that scrolls ends, or at which a text in it is parted.
+fn parted(face: &Face, picture: &Picture) -> Vec<String> {
+    let mut edges: Vec<Rect> = Vec::new();
+    for place in &scrolled(face) {
+        edges.push(Rect { bottom: place.top + 1.0, ..*place });
+        edges.push(Rect { top: place.bottom - 1.0, ..*place });
+    }
+    for (piece, shown) in pieces(face) {
+        let whole = Rect::of(&piece);
+        if shown.top > whole.top + 1.0 && shown.top + 2.0 < shown.bottom {
+            edges.push(Rect { bottom: shown.top + 1.0, ..shown });
+        }
+        if shown.bottom < whole.bottom - 1.0 && shown.top + 2.0 < shown.bottom {
+            edges.push(Rect { top: shown.bottom - 1.0, ..shown });
+        }
+    }
+    edges.retain(|edge| !plain(picture, edge));
+    edges.iter().map(|edge| format!("something is cut at {edge:?}")).collect()
+}
+
+/// Whether the pixels of a line are all of one colour.
+fn plain(picture: &Picture, line: &Rect) -> bool {
+    let line = pixels(picture, line);
+    line.iter().all(|pixel| *pixel == line[0])
 }
 
 /// States of a page that no picture of the machine brings about, only hands.
@@ -351,6 +521,10 @@ fn a_broken_page_is_found() {
 fn texts_of(window: &impl slint::ComponentHandle) -> Vec<(String, String, Rect)> {
     let mut texts = Vec::new();
     for element in root(window).match_inherits("Styled").find_all() {
+        // What does not fit as a whole into a place that scrolls is not shown there.
+        if element.computed_opacity() < 0.5 {
+            continue;
+        }
         let text = element.accessible_id().unwrap_or_default().to_string();
         let style = element.type_name().unwrap_or_default().to_string();
         if !text.trim().is_empty() {
@@ -458,6 +632,7 @@ fn unreadable(face: &Face, picture: &Picture) -> Vec<String> {
     let scrolls = scrolled(face);
     let mut found = Vec::new();
     for (text, _, rect) in texts_of(face.window()) {
+        // What is parted where it scrolls has a test of its own.
         if scrolls.iter().any(|s| rect.overlaps(s) && !rect.inside(s)) {
             continue;
         }
