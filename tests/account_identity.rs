@@ -143,6 +143,7 @@ async fn an_enrolment_whose_answer_was_lost_is_answered_again() {
         let read = |body: &[u8]| json::from_slice::<Admitted>(body, 1 << 20).unwrap();
         assert_eq!(read(&again).chain, read(&first).chain);
         assert_eq!(read(&again).enrolment(), read(&first).enrolment());
+        assert_eq!(read(&first).site_name, "Mensa Nordschule", "what people call the site, not its id");
         assert_eq!(bench.account.terminals().unwrap().len(), 1);
         assert!(notes(&bench).is_empty());
 

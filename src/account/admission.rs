@@ -180,7 +180,7 @@ impl Account {
             account: self.id.clone(),
             terminal: terminal.clone(),
             provider,
-            site_name: site.to_string(),
+            site_name: tx.site_name(&site)?,
             site,
             chain: chain.into_iter().map(Der).collect(),
             keys: one(DocumentName::Keys)?,

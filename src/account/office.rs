@@ -74,14 +74,20 @@ impl Account {
         Ok(code.ok_or_else(|| unknown("site"))?.to_text())
     }
 
-    /// Adds a provider that applied, with a first site.
+    /// Adds a provider that applied, with a first site and what people call it.
     ///
     /// # Errors
     /// [`AccountError`]: the provider or site exists.
-    pub fn add_provider(&self, id: &ProviderId, site: &SiteId, place: &str) -> Result<(), AccountError> {
+    pub fn add_provider(
+        &self,
+        id: &ProviderId,
+        site: &SiteId,
+        place: &str,
+        site_name: &str,
+    ) -> Result<(), AccountError> {
         self.write(|tx| {
             tx.add_provider(id)?;
-            if tx.add_site(site, id, place)? { Ok(()) } else { Err(taken("site")) }
+            if tx.add_site(site, id, place, site_name)? { Ok(()) } else { Err(taken("site")) }
         })
     }
 

@@ -6,7 +6,7 @@ use super::store::StoreError;
 
 /// What each version adds to the one before, the first beginning with nothing. A file of a newer version is refused, one
 /// of an older version is brought forward.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Opens, sets and reads back what durability rests on, and creates the tables once.
 pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
@@ -54,9 +54,18 @@ mod tests {
                 connection.execute_batch(step).unwrap();
             }
             connection.pragma_update(None, "user_version", i32::try_from(taken).unwrap()).unwrap();
+            if taken > 0 {
+                let old = "INSERT INTO provider VALUES ('caterer', '', 'applied', 0);
+                    INSERT INTO site (id, provider, place) VALUES ('canteen', 'caterer', 'lane')";
+                connection.execute_batch(old).unwrap();
+            }
             prepare(&connection).unwrap();
             assert_eq!(version(&connection).unwrap(), STEPS.len());
             connection.prepare("SELECT uid FROM chip WHERE card = 1").unwrap();
+            if (1..3).contains(&taken) {
+                let name: String = connection.query_row("SELECT name FROM site", [], |row| row.get(0)).unwrap();
+                assert_eq!(name, "canteen", "an old site is called by its id");
+            }
             connection.pragma_update(None, "user_version", newest() + 1).unwrap();
             assert!(matches!(prepare(&connection), Err(StoreError::Version(_))), "{taken}");
         }

@@ -39,11 +39,11 @@ use crate::{
 pub const FILE: &str = "demo.json";
 const DISTRICT: &str = "de:99000001";
 const PURSE: &str = "lunch";
-/// Site, provider, place, activation codes.
-const SITES: [(&str, &str, &str, usize); 3] = [
-    ("canteen-a", "caterer-one", "lane", 12),
-    ("canteen-b", "caterer-one", "lane", 6),
-    ("canteen-c", "caterer-two", "lane", 6),
+/// Site, its name, provider, place, activation codes.
+const SITES: [(&str, &str, &str, &str, usize); 3] = [
+    ("canteen-a", "Mensa Nordschule", "caterer-one", "lane", 12),
+    ("canteen-b", "Mensa Südschule", "caterer-one", "lane", 6),
+    ("canteen-c", "Kita am Park", "caterer-two", "lane", 6),
 ];
 const PRICE: i64 = 450;
 /// More meals than any measurement serves.
@@ -180,11 +180,11 @@ fn make(folder: &Path, store: Store, host: &str, clock: WallClock) -> Result<Acc
         tx.found(&account.founded)?;
         let number = NumberPrefix { district: district.clone(), prefix: "9900".to_owned(), length: 12 };
         tx.add_district(&number)?;
-        for (site, provider, place, _) in SITES {
+        for (site, name, provider, place, _) in SITES {
             let (site, provider) = (site_id(site), ProviderId::new(provider).expect("a legal id"));
             tx.add_provider(&provider)?;
             tx.admit_provider(&provider, today)?;
-            tx.add_site(&site, &provider, place)?;
+            tx.add_site(&site, &provider, place, name)?;
             account.publish_catalogue(tx, &site, catalogue(today, now), now)?;
         }
         let mut cards = Vec::new();
@@ -205,7 +205,7 @@ fn site_id(site: &str) -> SiteId {
 impl Account {
     fn mint_all(&self, tx: &Tx<'_>, host: &str) -> Result<Vec<DemoActivation>, StoreError> {
         let mut activations = Vec::new();
-        for (site, provider, place, count) in SITES {
+        for (site, _, provider, place, count) in SITES {
             for _ in 0..count {
                 let code = self.mint_code(tx, &site_id(site), host, None, false)?.ok_or(StoreError::Damaged("site"))?;
                 let code = code.to_text().to_string();

@@ -191,6 +191,9 @@ enum ProviderVerb {
         id: String,
         #[arg(long)]
         site: String,
+        /// What people call the site; terminals show it. Its id if not given.
+        #[arg(long)]
+        site_name: Option<String>,
         #[arg(long, default_value = "lane", value_parser = ["lane", "counter", "tablet"])]
         place: String,
     },
@@ -579,8 +582,10 @@ fn admin(verb: Verb) -> anyhow::Result<()> {
 
 fn provider(verb: ProviderVerb) -> anyhow::Result<()> {
     let office = match verb {
-        ProviderVerb::Add { office, id, site, place } => {
-            open(&office.data)?.add_provider(&ProviderId::new(id)?, &SiteId::new(site)?, &place)?;
+        ProviderVerb::Add { office, id, site, site_name, place } => {
+            let (id, site) = (ProviderId::new(id)?, SiteId::new(site)?);
+            let name = site_name.unwrap_or_else(|| site.to_string());
+            open(&office.data)?.add_provider(&id, &site, &place, &name)?;
             office
         }
         ProviderVerb::Admit { office, id, committed } => {

@@ -6,10 +6,11 @@ use super::{
     Terminal,
     effect::RowFilter,
     phase::{Outcome, Phase, View},
-    screen::{AccountState, OfferKey, Page, Row, RowState, Screen, StatusBar, TapResult},
+    screen::{AccountKey, AccountState, OfferKey, Page, Row, RowState, Screen, StatusBar, TapResult},
 };
 use crate::domain::{
     documents::{Environment, TerminalStanding},
+    ids::AccountId,
     offer::Catalogue,
     time::At,
 };
@@ -73,7 +74,9 @@ impl Terminal {
     fn view(&self, view: &View, at: &At) -> Page {
         match view {
             View::Card { choose_child } => Page::Ready { choose_child: *choose_child },
-            View::Number { problem, accounts } => Page::Number { problem: problem.clone(), accounts: accounts.clone() },
+            View::Number { problem, accounts } => {
+                Page::Number { problem: problem.clone(), accounts: self.account_keys(accounts) }
+            }
             View::List { filter: RowFilter::Last, rows } => Page::LastBookings(self.with_unclear(rows)),
             View::List { filter: RowFilter::LaterRefusals, rows } => Page::LaterRefusals(rows.clone()),
             View::List { filter: RowFilter::Waiting, rows } => {
@@ -152,12 +155,20 @@ impl Terminal {
         }
     }
 
-    fn account_state(&self, account: &crate::domain::ids::AccountId) -> AccountState {
+    fn account_state(&self, account: &AccountId) -> AccountState {
         match self.accounts.get(account).map(|view| view.standing) {
             Some(TerminalStanding::Revoked) => AccountState::Revoked,
             Some(TerminalStanding::Suspended) => AccountState::Suspended,
             _ => self.connection_to(account),
         }
+    }
+
+    fn account_keys(&self, accounts: &[AccountId]) -> Vec<AccountKey> {
+        let key = |id: &AccountId| {
+            let municipality = self.accounts.get(id)?.descriptor.municipality.clone();
+            Some(AccountKey { id: id.clone(), municipality })
+        };
+        accounts.iter().filter_map(key).collect()
     }
 
     fn offer_keys(&self) -> Vec<OfferKey> {

@@ -268,6 +268,15 @@ pub struct OfferKey {
     pub released: bool,
 }
 
+/// An account as staff choose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountKey {
+    /// The account.
+    pub id: AccountId,
+    /// Its municipality, as its descriptor names it.
+    pub municipality: String,
+}
+
 /// Steps of the first enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ActivationStep {
@@ -438,7 +447,7 @@ pub enum Page {
         /// Why the last number was not taken.
         problem: Option<String>,
         /// Accounts to choose from where prefixes do not tell.
-        accounts: Vec<AccountId>,
+        accounts: Vec<AccountKey>,
     },
     /// Last bookings, newest first.
     LastBookings(Vec<Row>),

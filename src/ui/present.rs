@@ -120,7 +120,10 @@ impl Picture<'_> {
             }
             s::Page::Number { problem, accounts } => {
                 state.set_problem(text(problem.as_deref().unwrap_or_default()));
-                state.set_accounts(model(accounts.iter().map(|account| text(account.as_str()))));
+                state.set_accounts(model(accounts.iter().map(|account| w::Account {
+                    id: text(account.id.as_str()),
+                    municipality: format::harmless(&account.municipality).into(),
+                })));
                 w::PageKind::Number
             }
             s::Page::LastBookings(rows) => {

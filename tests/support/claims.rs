@@ -143,7 +143,7 @@ pub fn account(name: &str, district: &str, prefix: &str, offers: Vec<Offer>) -> 
         descriptor: AccountDescriptor {
             seq: 1,
             account: account_id(name),
-            municipality: name.to_owned(),
+            municipality: format!("Stadt {name}"),
             environment: Environment::Production,
             districts: vec![district.clone()],
             number_prefixes: vec![NumberPrefix { district, prefix: prefix.to_owned(), length: 12 }],

@@ -429,7 +429,7 @@ pub fn picture(screen: &Screen) -> String {
                 write!(words, " {problem}").unwrap();
             }
             for account in accounts {
-                write!(words, " {account}?").unwrap();
+                write!(words, " {}? {:?}", account.id, account.municipality).unwrap();
             }
         }
         Page::Choose { offers } => {

@@ -13,8 +13,8 @@ use teilhabe_terminal::{
         record::ReversalReason,
     },
     terminal::screen::{
-        AccountState, ActivationStep, BlockedBy, OfferKey, Page, Place, ReaderState, ResultClass, Row, RowState,
-        Screen, StatusBar, TapResult, Waiting,
+        AccountKey, AccountState, ActivationStep, BlockedBy, OfferKey, Page, Place, ReaderState, ResultClass, Row,
+        RowState, Screen, StatusBar, TapResult, Waiting,
     },
 };
 use uuid::Uuid;
@@ -243,7 +243,10 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("notice", Page::Notice { text: notice, version: 3 }, same);
     add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
     add("number-wrong", Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() }, same);
-    let accounts = ["musterstadt", "beispielkreis"].map(|id| AccountId::new(id).unwrap()).to_vec();
+    let account =
+        |(id, name): (&str, &str)| AccountKey { id: AccountId::new(id).unwrap(), municipality: name.to_owned() };
+    let accounts =
+        [("musterstadt", "Stadt Musterstadt"), ("beispielkreis", "Landkreis Beispielkreis")].map(account).to_vec();
     add("number-app", Page::Number { problem: None, accounts: Vec::new() }, &|s| {
         s.challenge = Some("402917".to_owned())
     });

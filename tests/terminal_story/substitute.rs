@@ -85,7 +85,10 @@ fn a_number_of_two_accounts_is_the_operators_choice() {
     for line in ["accept-notice", "committed"] {
         machine.tell(line);
     }
-    check(machine, "number 12345678901244 => | number musterstadt? nachbarstadt?");
+    check(
+        machine,
+        r#"number 12345678901244 => | number musterstadt? "Stadt musterstadt" nachbarstadt? "Stadt nachbarstadt""#,
+    );
 }
 
 #[test]

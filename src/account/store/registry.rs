@@ -200,20 +200,26 @@ impl Tx<'_> {
         Ok(self.sql.prepare_cached(sql)?.execute((ms(now), id.as_str()))? == 1)
     }
 
-    /// Adds a site; false if provider is unknown, or the id is taken.
+    /// Adds a site under the name people know it by; false if provider is unknown, or the id is taken.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn add_site(&self, id: &SiteId, provider: &ProviderId, place: &str) -> Result<bool, StoreError> {
-        match self.sql.prepare_cached("INSERT INTO site VALUES (?, ?, ?)")?.execute((
-            id.as_str(),
-            provider.as_str(),
-            place,
-        )) {
+    pub fn add_site(&self, id: &SiteId, provider: &ProviderId, place: &str, name: &str) -> Result<bool, StoreError> {
+        let sql = "INSERT INTO site (id, provider, place, name) VALUES (?, ?, ?, ?)";
+        match self.sql.prepare_cached(sql)?.execute((id.as_str(), provider.as_str(), place, name)) {
             Ok(_) => Ok(true),
             Err(error) if taken(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What people call a site.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if there is no such site.
+    pub fn site_name(&self, id: &SiteId) -> Result<String, StoreError> {
+        let mut statement = self.sql.prepare_cached("SELECT name FROM site WHERE id = ?")?;
+        Ok(statement.query_row([id.as_str()], |row| row.get(0))?)
     }
 
     /// All sites: id, provider, place.
