@@ -125,6 +125,15 @@ fn the_childs_side_shows_class_and_nothing_else() {
             assert!(!texts.iter().any(|text| text.contains(secret)), "{name}: {texts:?}");
         }
     }
+    // Nobody is invited to a reader that does not read.
+    let texts = |name: &str| {
+        let (_, screen) = screens::all("de").into_iter().find(|(n, _)| n == name).unwrap();
+        face.show(&screen);
+        pictures::settle();
+        texts_of(child).into_iter().map(|(text, ..)| text).collect::<Vec<_>>()
+    };
+    assert_eq!(texts("ready"), ["Karte auflegen"]);
+    assert_eq!(texts("reader-missing"), ["Bitte kurz warten"]);
     // "Already" and "not possible" are one picture here.
     let alike = [screens::already(false), screens::refused("used_up"), screens::refused("card_locked")].map(|page| {
         face.show(&screens::screen(page, "de"));
