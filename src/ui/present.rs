@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use slint::{ComponentHandle, Global, ModelRc, SharedString, VecModel};
+use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 
 use super::{format, window as w};
 use crate::{
@@ -22,8 +22,28 @@ fn count(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
 
-fn model<T: Clone + 'static>(items: impl IntoIterator<Item = T>) -> ModelRc<T> {
-    ModelRc::from(Rc::new(VecModel::from_iter(items)))
+/// Brings a model to these items by changing the rows that differ: what shows the others is neither made nor drawn anew,
+/// and a place that scrolls stays where it is.
+fn fill<T: Clone + PartialEq + 'static>(
+    model: ModelRc<T>,
+    items: impl IntoIterator<Item = T>,
+    set: impl FnOnce(ModelRc<T>),
+) {
+    let Some(rows) = model.as_any().downcast_ref::<VecModel<T>>() else {
+        return set(ModelRc::from(Rc::new(VecModel::from_iter(items))));
+    };
+    let mut filled = 0;
+    for item in items {
+        match rows.row_data(filled) {
+            Some(known) if known == item => {}
+            Some(_) => rows.set_row_data(filled, item),
+            None => rows.push(item),
+        }
+        filled += 1;
+    }
+    while rows.row_count() > filled {
+        rows.remove(rows.row_count() - 1);
+    }
 }
 
 /// The grant whose green this picture shows, if it shows one: its drawing is reported.
@@ -53,12 +73,12 @@ where
     component.global::<w::Metrics<'a>>().set_place(place);
     state.set_place(place);
     state.set_status(picture.status());
-    state.set_offers(model(screen.offers.iter().map(|offer| picture.offer(offer))));
+    fill(state.get_offers(), screen.offers.iter().map(|offer| picture.offer(offer)), |model| state.set_offers(model));
     state.set_chosen(screen.chosen.as_ref().and_then(|id| picture.index(id)).unwrap_or(-1));
     state.set_service_date(
         screen.service_date.map(|day| format::date(day, picture.language)).unwrap_or_default().into(),
     );
-    state.set_last(model(screen.last.iter().map(|row| picture.booking(row))));
+    fill(state.get_last(), screen.last.iter().map(|row| picture.booking(row)), |model| state.set_last(model));
     state.set_challenge(text(screen.challenge.as_deref().unwrap_or_default()));
     state.set_armed(screen.armed);
     state.set_refused_command(text(screen.refused_command.as_deref().unwrap_or_default()));
@@ -97,7 +117,8 @@ impl Picture<'_> {
                 w::PageKind::Reading
             }
             s::Page::Choose { offers } => {
-                state.set_choices(model(offers.iter().filter_map(|id| self.index(id))));
+                let choices = offers.iter().filter_map(|id| self.index(id));
+                fill(state.get_choices(), choices, |model| state.set_choices(model));
                 w::PageKind::Choose
             }
             s::Page::Confirm { offer, quantity, amount, tag } => {
@@ -120,14 +141,15 @@ impl Picture<'_> {
             }
             s::Page::Number { problem, accounts } => {
                 state.set_problem(text(problem.as_deref().unwrap_or_default()));
-                state.set_accounts(model(accounts.iter().map(|account| w::Account {
+                let account = |account: &s::AccountKey| w::Account {
                     id: text(account.id.as_str()),
                     municipality: format::harmless(&account.municipality).into(),
-                })));
+                };
+                fill(state.get_accounts(), accounts.iter().map(account), |model| state.set_accounts(model));
                 w::PageKind::Number
             }
             s::Page::LastBookings(rows) => {
-                state.set_rows(self.bookings(rows));
+                self.bookings(rows, state);
                 w::PageKind::LastBookings
             }
             s::Page::Detail(row) => {
@@ -135,22 +157,22 @@ impl Picture<'_> {
                 w::PageKind::Detail
             }
             s::Page::Queue { rows, last_error, next_try_s } => {
-                state.set_rows(self.bookings(rows));
+                self.bookings(rows, state);
                 state.set_queue_error(text(last_error.as_deref().unwrap_or_default()));
                 state.set_queue_next_try(next_try_s.map_or(-1, count));
                 w::PageKind::Queue
             }
             s::Page::LaterRefusals(rows) => {
-                state.set_rows(self.bookings(rows));
+                self.bookings(rows, state);
                 w::PageKind::LaterRefusals
             }
             s::Page::View => w::PageKind::View,
             s::Page::Service(measures) => {
-                state.set_measures(model(
-                    measures
-                        .iter()
-                        .map(|(code, value)| w::Measure { code: text(code), value: format::harmless(value).into() }),
-                ));
+                let measure = |(code, value): &(String, String)| w::Measure {
+                    code: text(code),
+                    value: format::harmless(value).into(),
+                };
+                fill(state.get_measures(), measures.iter().map(measure), |model| state.set_measures(model));
                 w::PageKind::Service
             }
             s::Page::About => w::PageKind::About,
@@ -204,8 +226,8 @@ impl Picture<'_> {
         }
     }
 
-    fn bookings(&self, rows: &[s::Row]) -> ModelRc<w::Booking> {
-        model(rows.iter().map(|row| self.booking(row)))
+    fn bookings(&self, rows: &[s::Row], state: &w::ScreenState<'_>) {
+        fill(state.get_rows(), rows.iter().map(|row| self.booking(row)), |model| state.set_rows(model));
     }
 
     fn booking(&self, row: &s::Row) -> w::Booking {
