@@ -606,6 +606,14 @@ fn cut_texts(face: &Face, ruler: &Ruler, natural: &mut HashMap<(String, u32, i32
         }
         seen.push((text, rect, scrolls));
     }
+    // The field of a result shows nothing beyond its edge.
+    for field in root(face.window()).match_inherits("ClassField").find_all() {
+        for text in field.query_descendants().match_inherits("Styled").find_all() {
+            if !Rect::of(&text).inside(&Rect::of(&field)) {
+                faults.push(format!("'{}' leaves its field", text.accessible_id().unwrap_or_default()));
+            }
+        }
+    }
     faults
 }
 
