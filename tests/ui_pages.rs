@@ -274,7 +274,7 @@ fn walk(face: &Face, file: &str, walks: &mut usize) -> Vec<String> {
             key.invoke_accessible_default_action();
             pictures::settle();
         }
-        for ((_, _, what), mut seen) in seen {
+        for ((_, what), mut seen) in seen {
             let (reach, height) = (seen.reach(), seen.height);
             if reach < height - 1.0 {
                 faults.push(format!("{way}: of '{what}' {reach} of {height} is ever seen"));
@@ -300,25 +300,19 @@ fn pieces(face: &Face) -> Vec<(ElementHandle, Rect)> {
     ElementQuery::from_root(face.window()).match_inherits("Piece").find_all().into_iter().map(show).collect()
 }
 
-/// Notes what the whole and each text in it show of themselves. A text is known by its place in the whole: what is out of
-/// sight is not found.
+/// Notes what each text shows of itself. A text is known by its words and its column, for its height is another on each page.
 #[allow(clippy::cast_possible_truncation, reason = "pixels of a page")]
-fn watch(face: &Face, seen: &mut BTreeMap<(i32, i32, String), Seen>) {
+fn watch(face: &Face, seen: &mut BTreeMap<(i32, String), Seen>) {
     let place = scrolled(face)[0];
-    let whole = ElementQuery::from_root(face.window()).match_id("Scroll::inner").find_first().expect("what it scrolls");
-    let mut whole = Rect::of(&whole);
-    whole.bottom = pieces(face).iter().map(|(piece, _)| Rect::of(piece).bottom).fold(whole.bottom, f32::max);
-    let mut note = |what: String, rect: &Rect, within: &Rect| {
-        let key = ((rect.top - whole.top).round() as i32, rect.left.round() as i32, what);
-        let of = seen.entry(key).or_default();
-        of.height = rect.bottom - rect.top;
-        let (top, bottom) = (rect.top.max(within.top).max(place.top), rect.bottom.min(within.bottom).min(place.bottom));
-        of.parts.push((top - rect.top, bottom - rect.top));
-    };
-    note("all".to_owned(), &whole, &place);
     for (piece, shown) in pieces(face) {
         for text in piece.query_descendants().match_inherits("Styled").find_all() {
-            note(text.accessible_id().unwrap_or_default().to_string(), &Rect::of(&text), &shown);
+            let rect = Rect::of(&text);
+            let key = (rect.left.round() as i32, text.accessible_id().unwrap_or_default().to_string());
+            let of = seen.entry(key).or_default();
+            of.height = of.height.max(rect.bottom - rect.top);
+            let (top, bottom) =
+                (rect.top.max(shown.top).max(place.top), rect.bottom.min(shown.bottom).min(place.bottom));
+            of.parts.push((top - rect.top, bottom - rect.top));
         }
     }
 }
