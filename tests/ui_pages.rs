@@ -317,24 +317,40 @@ fn watch(face: &Face, seen: &mut BTreeMap<(i32, String), Seen>) {
     }
 }
 
-/// Pixels that go on beyond an edge at which a place that scrolls ends, or at which a text in it is parted.
+/// Pixels that go on beyond an edge at which a place that scrolls ends, or at which a text in it is parted; and texts that
+/// nothing keeps whole.
 fn parted(face: &Face, picture: &Picture) -> Vec<String> {
     let mut edges: Vec<Rect> = Vec::new();
-    for place in &scrolled(face) {
-        edges.push(Rect { bottom: place.top + 1.0, ..*place });
-        edges.push(Rect { top: place.bottom - 1.0, ..*place });
-    }
+    let mut kept = 0;
+    let texts = |of: &ElementHandle| of.query_descendants().match_inherits("Styled").find_all().len();
     for (piece, shown) in pieces(face) {
+        kept += texts(&piece);
+        if shown.top + 2.0 >= shown.bottom {
+            continue;
+        }
         let whole = Rect::of(&piece);
-        if shown.top > whole.top + 1.0 && shown.top + 2.0 < shown.bottom {
+        if shown.top > whole.top + 1.0 {
             edges.push(Rect { bottom: shown.top + 1.0, ..shown });
         }
-        if shown.bottom < whole.bottom - 1.0 && shown.top + 2.0 < shown.bottom {
+        if shown.bottom < whole.bottom - 1.0 {
             edges.push(Rect { top: shown.bottom - 1.0, ..shown });
+        }
+        for place in &scrolled(face) {
+            if shown.top + 1.0 < place.top && place.top + 1.0 < shown.bottom {
+                edges.push(Rect { top: place.top, bottom: place.top + 1.0, ..shown });
+            }
+            if shown.top + 1.0 < place.bottom && place.bottom + 1.0 < shown.bottom {
+                edges.push(Rect { top: place.bottom - 1.0, bottom: place.bottom, ..shown });
+            }
         }
     }
     edges.retain(|edge| !plain(picture, edge));
-    edges.iter().map(|edge| format!("something is cut at {edge:?}")).collect()
+    let mut faults: Vec<String> = edges.iter().map(|edge| format!("something is cut at {edge:?}")).collect();
+    let all: usize = root(face.window()).match_inherits("Scroll").find_all().iter().map(texts).sum();
+    if all != kept {
+        faults.push(format!("{} texts that scroll are in no piece", all - kept));
+    }
+    faults
 }
 
 /// Whether the pixels of a line are all of one colour.
