@@ -6,7 +6,12 @@ use super::store::StoreError;
 
 /// What each version adds to the one before, the first beginning with nothing. A file of a newer version is refused, one
 /// of an older version is brought forward.
-const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Opens, sets and reads back what durability rests on, and creates the tables once.
 pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
