@@ -333,11 +333,19 @@ fn senseless_hands_do_no_harm() {
 #[test]
 fn every_page_is_worked_by_keyboard_alone() {
     let desk = Desk::new();
-    let pages: [(&str, &[&str]); 12] = [
+    let pages: [(&str, &[&str]); 13] = [
         ("activation-confirm", &["Confirm", "Cancel"]),
         ("notice", &["AcceptNotice"]),
         ("ready", &["Open", "Detail"]),
         ("choose", &["ChooseOffer", "Cancel"]),
+        (
+            "choose-many",
+            &[
+                r#"ChooseOffer(OfferId("lunch"))"#,
+                r#"ChooseOffer(OfferId("breakfast"))"#,
+                r#"ChooseOffer(OfferId("trip"))"#,
+            ],
+        ),
         ("confirm", &["Confirm", "Cancel"]),
         ("result-r1", &["Undo", "Detail"]),
         ("result-r3-again", &["Again"]),

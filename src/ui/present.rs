@@ -25,7 +25,7 @@ fn count(number: impl TryInto<i32>) -> i32 {
 /// Brings a model to these items by changing the rows that differ: what shows the others is neither made nor drawn anew,
 /// and a place that scrolls stays where it is.
 fn fill<T: Clone + PartialEq + 'static>(
-    model: ModelRc<T>,
+    model: &ModelRc<T>,
     items: impl IntoIterator<Item = T>,
     set: impl FnOnce(ModelRc<T>),
 ) {
@@ -73,12 +73,12 @@ where
     component.global::<w::Metrics<'a>>().set_place(place);
     state.set_place(place);
     state.set_status(picture.status());
-    fill(state.get_offers(), screen.offers.iter().map(|offer| picture.offer(offer)), |model| state.set_offers(model));
+    fill(&state.get_offers(), screen.offers.iter().map(|offer| picture.offer(offer)), |model| state.set_offers(model));
     state.set_chosen(screen.chosen.as_ref().and_then(|id| picture.index(id)).unwrap_or(-1));
     state.set_service_date(
         screen.service_date.map(|day| format::date(day, picture.language)).unwrap_or_default().into(),
     );
-    fill(state.get_last(), screen.last.iter().map(|row| picture.booking(row)), |model| state.set_last(model));
+    fill(&state.get_last(), screen.last.iter().map(|row| picture.booking(row)), |model| state.set_last(model));
     state.set_challenge(text(screen.challenge.as_deref().unwrap_or_default()));
     state.set_armed(screen.armed);
     state.set_refused_command(text(screen.refused_command.as_deref().unwrap_or_default()));
@@ -118,7 +118,7 @@ impl Picture<'_> {
             }
             s::Page::Choose { offers } => {
                 let choices = offers.iter().filter_map(|id| self.index(id));
-                fill(state.get_choices(), choices, |model| state.set_choices(model));
+                fill(&state.get_choices(), choices, |model| state.set_choices(model));
                 w::PageKind::Choose
             }
             s::Page::Confirm { offer, quantity, amount, tag } => {
@@ -145,7 +145,7 @@ impl Picture<'_> {
                     id: text(account.id.as_str()),
                     municipality: format::harmless(&account.municipality).into(),
                 };
-                fill(state.get_accounts(), accounts.iter().map(account), |model| state.set_accounts(model));
+                fill(&state.get_accounts(), accounts.iter().map(account), |model| state.set_accounts(model));
                 w::PageKind::Number
             }
             s::Page::LastBookings(rows) => {
@@ -172,7 +172,7 @@ impl Picture<'_> {
                     code: text(code),
                     value: format::harmless(value).into(),
                 };
-                fill(state.get_measures(), measures.iter().map(measure), |model| state.set_measures(model));
+                fill(&state.get_measures(), measures.iter().map(measure), |model| state.set_measures(model));
                 w::PageKind::Service
             }
             s::Page::About => w::PageKind::About,
@@ -227,7 +227,7 @@ impl Picture<'_> {
     }
 
     fn bookings(&self, rows: &[s::Row], state: &w::ScreenState<'_>) {
-        fill(state.get_rows(), rows.iter().map(|row| self.booking(row)), |model| state.set_rows(model));
+        fill(&state.get_rows(), rows.iter().map(|row| self.booking(row)), |model| state.set_rows(model));
     }
 
     fn booking(&self, row: &s::Row) -> w::Booking {

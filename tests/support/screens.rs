@@ -187,6 +187,17 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("reading", Page::Reading { slow: false }, same);
     add("reading-slow", Page::Reading { slow: true }, same);
     add("choose", Page::Choose { offers: vec![lunch(), OfferId::new("snack").unwrap()] }, same);
+    let six = ["lunch", "snack", "dinner", "breakfast", "drink", "trip"];
+    add("choose-many", Page::Choose { offers: six.map(|id| OfferId::new(id).unwrap()).into() }, &|s| {
+        for (id, german, english) in [
+            ("dinner", "Abendessen im Hort", "Dinner after school"),
+            ("breakfast", "Frühstück", "Breakfast"),
+            ("drink", "Getränk", "Drink"),
+            ("trip", "Ausflug ins Freilichtmuseum", "Trip to the open-air museum"),
+        ] {
+            s.offers.push(offer(id, german, english, Unit::Meal, 250, 0));
+        }
+    });
     add(
         "confirm",
         Page::Confirm { offer: lunch(), quantity: Quantity::Meal, amount: cents(430), tag: Tag::new("4711") },
