@@ -229,7 +229,7 @@ fn ask(config: &Config, question: Question) -> anyhow::Result<Value> {
         Err(InstallationError::Journal(JournalError::OtherInstance)) => {
             bail!("a terminal runs on this data and does not answer; wait until it has started, or end it")
         }
-        opened => opened?,
+        opened => opened.map_err(|error| anyhow::anyhow!(error.advice(&config.data, &config.language)))?,
     };
     match question.answer(&mut installation.journal) {
         Ok(answer) => Ok(answer),

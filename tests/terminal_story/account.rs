@@ -202,6 +202,17 @@ fn whatever_blocks_the_terminal_stops_it_for_good() {
     );
 }
 
+/// The account lets it in as somebody new: notice first, then its list.
+fn takes_a_new_identity(machine: &mut Machine) {
+    machine.account.enrolment.terminal = TerminalId::new("T-NEW").unwrap();
+    machine.account.card_list = false;
+    assert_eq!(machine.tell("account"), "| notice");
+    machine.tell("accept-notice");
+    assert_eq!(machine.tell("committed"), "send | starting");
+    machine.account.card_list = true;
+    assert_eq!(machine.tell("account"), "arm | ready");
+}
+
 /// Fault 33: a copied terminal says so until an administrator activates it anew; then its notice and lists are asked for
 /// like those of any new terminal.
 #[test]
@@ -227,13 +238,7 @@ fn another_identity_leads_out_of_a_fork() {
         machine.tell(line);
     }
     machine.account.forked = false;
-    machine.account.enrolment.terminal = TerminalId::new("T-NEW").unwrap();
-    machine.account.card_list = false;
-    assert_eq!(machine.tell("account"), "| notice");
-    machine.tell("accept-notice");
-    assert_eq!(machine.tell("committed"), "send | starting");
-    machine.account.card_list = true;
-    assert_eq!(machine.tell("account"), "arm | ready");
+    takes_a_new_identity(&mut machine);
 }
 
 /// Whoever is activated anew while all is well waits for the new identity's list as well: no child is refused because it is
@@ -244,13 +249,7 @@ fn a_new_identity_waits_for_its_list() {
     for line in ["activate", "offered", "confirm"] {
         machine.tell(line);
     }
-    machine.account.enrolment.terminal = TerminalId::new("T-NEW").unwrap();
-    machine.account.card_list = false;
-    assert_eq!(machine.tell("account"), "| notice");
-    machine.tell("accept-notice");
-    assert_eq!(machine.tell("committed"), "send | starting");
-    machine.account.card_list = true;
-    assert_eq!(machine.tell("account"), "arm | ready");
+    takes_a_new_identity(&mut machine);
 }
 
 /// One account's new identity does not lift what another one says.

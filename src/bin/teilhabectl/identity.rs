@@ -6,11 +6,10 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use teilhabe_terminal::{
     adapters::{
         https::{Bounds, HttpsCentralAccounts},
-        sqlite::JournalError,
         system::{SystemClock, SystemEntropy},
     },
     app::{
@@ -20,7 +19,7 @@ use teilhabe_terminal::{
         limits,
         reader_thread::NoReaders,
     },
-    installation::{Installation, InstallationError},
+    installation::Installation,
     ports::CentralAccounts,
     terminal::{
         command::OperatorCommand,
@@ -34,12 +33,7 @@ use super::say;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn open(config: &Config) -> anyhow::Result<Installation> {
-    match Installation::open(config) {
-        Err(InstallationError::Journal(JournalError::OtherInstance)) => {
-            bail!("a terminal runs on this data; end it first, or do it there")
-        }
-        opened => Ok(opened?),
-    }
+    Installation::open(config).map_err(|error| anyhow!(error.advice(&config.data, &config.language)))
 }
 
 /// Runs the application itself for as long as the enrolment takes, with standard input in place of a person at the screen.
