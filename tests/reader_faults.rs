@@ -130,7 +130,15 @@ fn stories_of_readers_hold_in_memory() {
 #[cfg(feature = "pcsc")]
 mod real {
     use super::*;
-    use crate::support::{pcscd::with_private_pcscd, stand::Real};
+    use crate::support::{
+        pcscd::with_private_pcscd,
+        stand::{Real, Resetting},
+    };
+
+    /// Cards laid on while others reset them.
+    const TAPS: u32 = 8;
+    /// With so many at it, about every sixth tap used to end in blaming the card.
+    const PROGRAMS: usize = 4;
 
     #[test]
     fn stories_of_cards_hold_for_the_real_service() {
@@ -146,48 +154,47 @@ mod real {
         });
     }
 
-    /// Fault 18: another program resets the card again and again. A transaction keeps it out; a reset between two
-    /// dialogues costs at most a repetition, and three in a row are told as a reader that is in use.
+    /// Fault 18: other programs reset the card again and again, also in the moment between connecting and the
+    /// transaction, from where a reset of theirs reaches into it. Whatever the service then says, the card signs or the
+    /// reader is told to be in use; it is never the card that is blamed.
     #[test]
-    fn fault_18_a_program_that_resets_the_card_is_survived() {
-        with_private_pcscd("real::fault_18_a_program_that_resets_the_card_is_survived", |service| {
+    fn fault_18_programs_that_reset_the_card_are_survived() {
+        with_private_pcscd("real::fault_18_programs_that_reset_the_card_are_survived", |service| {
             let mut stand = Real::new(service);
             run(async {
                 let mut desk = Listening::to(stand.readers());
                 desk.ready().await;
-                desk.desk.arm(true);
                 let mut signed = 0;
-                for _ in 0..4 {
+                for _ in 0..TAPS {
                     // Long enough for the same card to be another tap.
                     desk.clock.advance(Duration::from_secs(2));
                     desk.desk.arm(false);
                     stand.insert(SLOT, desk.practice.card("chip", None));
                     desk.silence().await;
-                    let resetting = stand.resetting(SLOT);
-                    resetting.begun();
+                    let resetting = [(); PROGRAMS].map(|()| stand.resetting(SLOT));
+                    resetting.iter().for_each(Resetting::begun);
                     desk.desk.arm(true);
-                    let presented = desk.presented().await;
-                    match desk.hear().await {
-                        Input::CardIdentified { tap, .. } if tap == presented => {
-                            desk.desk.authenticate(tap, booking());
-                            match desk.hear().await {
-                                Input::Authenticated { .. } => signed += 1,
-                                Input::AuthenticationFailed { failure: ReadFailure::ReaderBusy, .. } => {}
-                                other => panic!("{other:?}"),
+                    // Whether the reader was in use at the tap before decides what is said of it at this one.
+                    let mut told = Vec::new();
+                    signed += u32::from(loop {
+                        match desk.hear().await {
+                            Input::CardIdentified { tap, .. } => desk.desk.authenticate(tap, booking()),
+                            Input::Authenticated { .. } => break true,
+                            Input::AuthenticationFailed { failure, .. } | Input::CardFailed { failure, .. } => {
+                                assert_eq!(failure, ReadFailure::ReaderBusy, "after {told:?}");
+                                break false;
                             }
+                            input @ (Input::CardPresented { .. }
+                            | Input::Reader { state: ReaderState::Busy | ReaderState::Ready, .. }) => told.push(input),
+                            other => panic!("{other:?} after {told:?}"),
                         }
-                        Input::Reader { state: ReaderState::Busy, .. } => {
-                            let failed = Input::CardFailed { tap: presented, failure: ReadFailure::ReaderBusy };
-                            assert_eq!(desk.hear().await, failed);
-                        }
-                        other => panic!("{other:?}"),
-                    }
+                    });
                     drop(resetting);
                     stand.remove(SLOT);
                     while !matches!(desk.hear().await, Input::CardRemoved { .. }) {}
                 }
-                eprintln!("{signed} of 4 taps signed while another program reset the card");
-                // Without that program all is as before.
+                eprintln!("{signed} of {TAPS} taps signed while other programs reset the card");
+                // Without them all is as before.
                 stand.insert(SLOT, desk.practice.card("other", None));
                 while !matches!(desk.hear().await, Input::CardIdentified { .. }) {}
                 desk.desk.stop();

@@ -447,6 +447,14 @@ impl CardError {
         }
     }
 
+    /// Another program reset the card in the middle, which the service may not have told: then nothing is selected any more,
+    /// and a file that was there has no current one to be read from.
+    #[must_use]
+    pub const fn is_reset(&self) -> bool {
+        let read_nothing = matches!(self, Self::Refused { step: Step::Read, status: StatusWord::NoCurrentFile });
+        read_nothing || matches!(self, Self::Channel(ChannelError::Reset))
+    }
+
     /// The card failed in itself; one repeat after SELECT may help (card-application, 1.5).
     #[must_use]
     pub const fn is_card_fault(&self) -> bool {

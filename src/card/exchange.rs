@@ -77,7 +77,7 @@ pub fn with_restarts<T>(
     let (mut resets, mut faults) = (0, 0);
     loop {
         match dialogue() {
-            Err(CardError::Channel(ChannelError::Reset)) if resets < MAX_RESETS => resets += 1,
+            Err(error) if error.is_reset() && resets < MAX_RESETS => resets += 1,
             Err(error) if error.is_card_fault() && faults < max_card_faults => faults += 1,
             result => return result,
         }

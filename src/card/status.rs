@@ -23,6 +23,8 @@ pub enum StatusWord {
     Blocked,
     /// 6985: conditions of use not satisfied.
     ConditionsOfUse,
+    /// 6986: no file is current.
+    NoCurrentFile,
     /// 6A82: file or application not found.
     NotFound,
     /// 6A86: wrong P1 or P2.
@@ -58,6 +60,7 @@ impl From<u16> for StatusWord {
             0x6982 => Self::SecurityStatus,
             0x6983 => Self::Blocked,
             0x6985 => Self::ConditionsOfUse,
+            0x6986 => Self::NoCurrentFile,
             0x6A82 => Self::NotFound,
             0x6A86 => Self::WrongParameters,
             0x6A88 => Self::ReferenceNotFound,
@@ -84,6 +87,7 @@ impl From<StatusWord> for u16 {
             StatusWord::SecurityStatus => 0x6982,
             StatusWord::Blocked => 0x6983,
             StatusWord::ConditionsOfUse => 0x6985,
+            StatusWord::NoCurrentFile => 0x6986,
             StatusWord::NotFound => 0x6A82,
             StatusWord::WrongParameters => 0x6A86,
             StatusWord::ReferenceNotFound => 0x6A88,

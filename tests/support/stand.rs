@@ -102,7 +102,7 @@ impl Stand for InMemory {
 }
 
 #[cfg(feature = "pcsc")]
-pub use real::Real;
+pub use real::{Real, Resetting};
 
 #[cfg(feature = "pcsc")]
 mod real {

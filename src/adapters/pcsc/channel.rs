@@ -37,8 +37,7 @@ impl<'a> PcscChannel<'a> {
                 Ok(transaction) => return Ok(Self { transaction, context, reader, answer }),
                 Err((returned, Error::ResetCard)) => {
                     card = returned;
-                    call(|| card.reconnect(ShareMode::Shared, Protocols::ANY, pcsc::Disposition::LeaveCard))
-                        .map_err(channel_error)?;
+                    taken_up(call(|| card.reconnect(ShareMode::Shared, Protocols::ANY, pcsc::Disposition::LeaveCard)))?;
                 }
                 Err((_, error)) => return Err(channel_error(error)),
             }
@@ -72,6 +71,15 @@ impl<'a> PcscChannel<'a> {
     }
 }
 
+/// What comes of taking a handle up again after the card was reset. Where the other program is still at it there is no
+/// protocol yet; the next call then meets the reset once more.
+fn taken_up(outcome: Result<(), Error>) -> Result<(), ChannelError> {
+    match outcome {
+        Ok(()) | Err(Error::ProtoMismatch) => Ok(()),
+        Err(error) => Err(channel_error(error)),
+    }
+}
+
 impl CardChannel for PcscChannel<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
         match call(|| self.transaction.transmit(command, self.answer)) {
@@ -80,10 +88,13 @@ impl CardChannel for PcscChannel<'_> {
                 Err(self.gone_or(ChannelError::Short(length)))
             }
             Ok(answer) => Ok(answer.to_vec()),
-            Err(Error::ResetCard) => {
+            // pcscd lets a reset that another program asked for before this transaction began happen within it, and may tell
+            // of it only by the protocol, which has to be agreed on anew.
+            Err(Error::ResetCard | Error::ProtoMismatch) => {
                 // The card is as after power-on: the handle is taken up again, the dialogue starts from SELECT.
-                call(|| self.transaction.reconnect(ShareMode::Shared, Protocols::ANY, pcsc::Disposition::LeaveCard))
-                    .map_err(channel_error)?;
+                let again =
+                    || self.transaction.reconnect(ShareMode::Shared, Protocols::ANY, pcsc::Disposition::LeaveCard);
+                taken_up(call(again))?;
                 Err(ChannelError::Reset)
             }
             Err(Error::NotTransacted | Error::UnresponsiveCard | Error::UnknownError) => {

@@ -433,7 +433,7 @@ impl Worker {
         if let (ReadFailure::ChooseChild, Some((first, until))) = (failure, chooses) {
             return Turn::Chooses { tap: first, again: now + limits::CHOOSE_AGAIN, until };
         }
-        if *error == CardError::Channel(ChannelError::Shared) {
+        if failure == ReadFailure::ReaderBusy {
             self.show(ReaderState::Busy);
         }
         if silent {
