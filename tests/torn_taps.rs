@@ -1,5 +1,6 @@
 //! A card that leaves at every command of every method, through the reader's thread and the machine: it ends in a defined
-//! picture, books nothing, and on its return the same draft is finished once. Faults 14 and 22.
+//! picture, books nothing, and on its return the same draft is finished once. So it is where the card is taken up again
+//! to sign, after a person has chosen what for. Faults 14 and 22.
 #![cfg(feature = "sim")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has to fail")]
 
@@ -13,6 +14,8 @@ use std::{
 use jiff::Timestamp;
 use support::{
     bik1::{Example, booking},
+    claims::offer_id,
+    desk::run,
     issuer::Signer,
     machine::Machine,
     methods::CATALOG,
@@ -24,18 +27,19 @@ use teilhabe_terminal::{
     app::reader_thread::{ReaderDesk, ReaderParts},
     domain::{
         ids::RecordId,
-        offer::{RouteRule, UnknownCard},
+        offer::{Offer, RouteRule, UnknownCard},
         reading::{Level, Route},
     },
     profile::ProfileCatalog,
     sim::{Fault, ManualClock, VirtualCard, VirtualReaders},
     terminal::{
+        command::OperatorCommand,
         effect::Effect,
         input::Input,
         screen::{Page, Place, ReaderState, ResultClass},
     },
 };
-use tokio::{sync::mpsc, task::LocalSet, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 
 const SLOT: &str = "Virtual PCD 00 00";
 const BOUND: Duration = Duration::from_secs(10);
@@ -46,6 +50,8 @@ struct Method {
     atr: &'static str,
     /// A district's own profiles, of which the shipped ones know nothing.
     own: bool,
+    /// Where its card proves itself for a booking: the commands this takes at the end of the dialogue.
+    proof: Option<usize>,
 }
 
 impl Method {
@@ -64,18 +70,28 @@ impl Method {
 }
 
 const METHODS: [Method; 12] = [
-    Method { transcript: "bik1/good", atr: "3B84800142494B3150", own: false },
-    Method { transcript: "bik1-phone/good", atr: "3B80800101", own: false },
-    Method { transcript: "classic-uid/good", atr: "3B8F8001804F0CA000000306030001000000006A", own: false },
-    Method { transcript: "ultralight-uid/good", atr: "3B8F8001804F0CA0000003060300030000000068", own: false },
-    Method { transcript: "icode-uid/good", atr: "3B8F8001804F0CA0000003060B00140000000077", own: false },
-    Method { transcript: "desfire-uid/good", atr: "3B8180018080", own: false },
-    Method { transcript: "ntag424-sun/good", atr: "3B8180018080", own: false },
-    Method { transcript: "methods/uid-good", atr: "3B8F8001804F0CA000000306030001000000006A", own: true },
-    Method { transcript: "methods/storage-good", atr: "3B8F8001804F0CA0000003060300030000000068", own: true },
-    Method { transcript: "methods/file-good", atr: "3B8180018080", own: true },
-    Method { transcript: "methods/desfire-good", atr: "3B8180018080", own: true },
-    Method { transcript: "methods/ndef-good", atr: "3B8180018080", own: true },
+    Method { transcript: "bik1/good", atr: "3B84800142494B3150", own: false, proof: Some(1) },
+    Method { transcript: "bik1-phone/good", atr: "3B80800101", own: false, proof: Some(1) },
+    Method { transcript: "classic-uid/good", atr: "3B8F8001804F0CA000000306030001000000006A", own: false, proof: None },
+    Method {
+        transcript: "ultralight-uid/good",
+        atr: "3B8F8001804F0CA0000003060300030000000068",
+        own: false,
+        proof: None,
+    },
+    Method { transcript: "icode-uid/good", atr: "3B8F8001804F0CA0000003060B00140000000077", own: false, proof: None },
+    Method { transcript: "desfire-uid/good", atr: "3B8180018080", own: false, proof: None },
+    Method { transcript: "ntag424-sun/good", atr: "3B8180018080", own: false, proof: Some(0) },
+    Method { transcript: "methods/uid-good", atr: "3B8F8001804F0CA000000306030001000000006A", own: true, proof: None },
+    Method {
+        transcript: "methods/storage-good",
+        atr: "3B8F8001804F0CA0000003060300030000000068",
+        own: true,
+        proof: None,
+    },
+    Method { transcript: "methods/file-good", atr: "3B8180018080", own: true, proof: None },
+    Method { transcript: "methods/desfire-good", atr: "3B8180018080", own: true, proof: None },
+    Method { transcript: "methods/ndef-good", atr: "3B8180018080", own: true, proof: None },
 ];
 
 /// The reader's thread and a lane, joined as the driver joins them.
@@ -85,13 +101,15 @@ struct Lane {
     desk: ReaderDesk,
     heard: mpsc::UnboundedReceiver<Input>,
     machine: Machine,
+    /// What is served is chosen by hand once the card is known, so that its transaction has ended when it shall sign.
+    choosing: bool,
     committed: Vec<RecordId>,
     /// What a card was last asked to sign.
     asked: Option<RecordId>,
 }
 
 impl Lane {
-    async fn new(profiles: ProfileCatalog) -> Self {
+    async fn new(profiles: ProfileCatalog, choosing: bool) -> Self {
         let readers = VirtualReaders::new();
         readers.plug(SLOT, None);
         let (posts, heard) = mpsc::unbounded_channel();
@@ -107,7 +125,8 @@ impl Lane {
             practice: Arc::default(),
             posts,
         });
-        let mut lane = Self { readers, clock, desk, heard, machine: ready(), committed: Vec::new(), asked: None };
+        let machine = ready(choosing);
+        let mut lane = Self { readers, clock, desk, heard, machine, choosing, committed: Vec::new(), asked: None };
         while lane.hear().await != ReaderState::Ready {}
         lane.desk.arm(true);
         lane
@@ -134,6 +153,10 @@ impl Lane {
                 continue;
             }
             self.put(input);
+            if let Page::Choose { offers, .. } = self.machine.screen().page {
+                assert!(self.choosing, "{offers:?} are to choose from");
+                self.put(Input::Command(OperatorCommand::ChooseOffer(offer_id(OFFERS[1]))));
+            }
             if let Page::Result(result) = self.machine.screen().page {
                 return result.class.unwrap();
             }
@@ -151,7 +174,7 @@ impl Lane {
         for effect in self.machine.put(input) {
             match effect {
                 Effect::LoadStanding { .. } => {
-                    let standing = self.machine.listed();
+                    let standing = self.machine.standing_is(if self.choosing { "both" } else { "entitled" });
                     self.put(standing);
                 }
                 Effect::Authenticate { tap, draft } => {
@@ -169,69 +192,129 @@ impl Lane {
     }
 }
 
-/// A lane whose lunch takes every method.
-fn ready() -> Machine {
-    let mut machine = Machine::new(Place::Lane, false);
-    let descriptor = &mut machine.account.descriptor;
-    descriptor.districts = vec![Example::district()];
-    let lunch = &mut machine.account.catalogue.as_mut().unwrap().offers[0];
+/// What a lane without a preset has to choose from.
+const OFFERS: [&str; 2] = ["supper", "noon"];
+
+/// A lane whose meals take every method: lunch, or one that somebody has to choose.
+fn ready(choosing: bool) -> Machine {
+    let mut machine = if choosing { Machine::without_preset(Place::Lane) } else { Machine::new(Place::Lane, false) };
+    machine.account.descriptor.districts = vec![Example::district()];
+    let offers = &mut machine.account.catalogue.as_mut().unwrap().offers;
     let rule = |level| RouteRule { min_level: level, cap: None, fault_cap: None };
     let routes = [(Route::Chip, Level::SIGNED), (Route::Phone, Level::SIGNED), (Route::Uid, Level::SEEN)];
-    lunch.routes = routes.map(|(route, level)| (route, rule(level))).into();
-    lunch.unknown_card = UnknownCard::Refuse;
+    offers[0].routes = routes.map(|(route, level)| (route, rule(level))).into();
+    offers[0].unknown_card = UnknownCard::Refuse;
+    if choosing {
+        *offers = OFFERS.map(|id| Offer { id: offer_id(id), ..offers[0].clone() }).into();
+    }
     machine.ready();
     machine
 }
 
-#[test]
-fn a_card_torn_at_every_command_of_every_method_books_once_on_its_return() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let (mut tears, mut finished) = (0, 0);
+/// What a campaign of tears came to.
+#[derive(Debug, Default)]
+struct Tally {
+    tears: u32,
+    /// Drafts that a card was to sign when it left, and that its return finished.
+    finished: u32,
+}
+
+impl Lane {
+    /// The card of this method leaves at each of its commands in turn, and comes back.
+    async fn tear(&mut self, method: &Method, tally: &mut Tally) {
+        let Method { transcript: name, atr, .. } = method;
+        let transcript = method.dialogue();
+        let card = || {
+            let played = Played::among_others(&transcript);
+            VirtualCard::running(Box::new(played), &support::bik1::hex(atr), Arc::new(Counting::default()))
+        };
+        // Taken up again to prove itself, it is selected and read once more.
+        let read_again = method.proof.filter(|_| self.choosing).map_or(0, |proof| transcript.len() - proof);
+        for index in 0_u32.. {
+            (self.machine, self.committed, self.asked) = (ready(self.choosing), Vec::new(), None);
+            let torn = self.tap(card().with_fault(Fault::TearAt(index))).await;
+            if matches!(torn, ResultClass::R1 | ResultClass::R2) {
+                assert!(index as usize >= transcript.len() + read_again, "{name}: booked without command {index}");
+                return self.takes_it_away().await;
+            }
+            assert_eq!(torn, ResultClass::R5, "{name} torn at {index}");
+            assert_eq!(self.committed, [], "{name} torn at {index}");
+            self.readers.remove(SLOT);
+            let drafted = self.asked;
+            let returned = self.tap(card()).await;
+            assert!(matches!(returned, ResultClass::R1 | ResultClass::R2), "{name} after {index}: {returned:?}");
+            assert_eq!(self.committed.len(), 1, "{name} after {index}");
+            // What it was asked to sign before it left is what is booked: the same draft, under the same id.
+            if let Some(draft) = drafted {
+                assert_eq!(self.committed, [draft], "{name} after {index}");
+                tally.finished += 1;
+            }
+            self.takes_it_away().await;
+            // Once more at once: the same result is shown again, nothing is booked twice.
+            self.tap(card()).await;
+            assert_eq!(self.committed.len(), 1, "{name} shown again after {index}");
+            self.takes_it_away().await;
+            tally.tears += 1;
+        }
+    }
+}
+
+fn campaign(choosing: bool) -> Tally {
+    let mut tally = Tally::default();
+    run(async {
         for own in [false, true] {
             let profiles = if own { CATALOG.clone() } else { ProfileCatalog::shipped() };
-            let mut lane = Lane::new(profiles).await;
+            let mut lane = Lane::new(profiles, choosing).await;
             for method in METHODS.iter().filter(|method| method.own == own) {
-                let Method { transcript: name, atr, .. } = method;
-                let transcript = method.dialogue();
-                let card = || {
-                    let played = Played::among_others(&transcript);
-                    VirtualCard::running(Box::new(played), &support::bik1::hex(atr), Arc::new(Counting::default()))
-                };
-                for index in 0_u32.. {
-                    (lane.machine, lane.committed, lane.asked) = (ready(), Vec::new(), None);
-                    let torn = lane.tap(card().with_fault(Fault::TearAt(index))).await;
-                    if matches!(torn, ResultClass::R1 | ResultClass::R2) {
-                        assert!(index as usize >= transcript.len(), "{name}: booked without command {index}");
-                        lane.takes_it_away().await;
-                        break;
-                    }
-                    assert_eq!(torn, ResultClass::R5, "{name} torn at {index}");
-                    assert_eq!(lane.committed, [], "{name} torn at {index}");
-                    lane.readers.remove(SLOT);
-                    let drafted = lane.asked;
-                    let returned = lane.tap(card()).await;
-                    assert!(
-                        matches!(returned, ResultClass::R1 | ResultClass::R2),
-                        "{name} after {index}: {returned:?}"
-                    );
-                    assert_eq!(lane.committed.len(), 1, "{name} after {index}");
-                    // What it was asked to sign before it left is what is booked: the same draft, under the same id.
-                    if let Some(draft) = drafted {
-                        assert_eq!(lane.committed, [draft], "{name} after {index}");
-                        finished += 1;
-                    }
-                    lane.takes_it_away().await;
-                    // Once more at once: the same result is shown again, nothing is booked twice.
-                    lane.tap(card()).await;
-                    assert_eq!(lane.committed.len(), 1, "{name} shown again after {index}");
-                    lane.takes_it_away().await;
-                    tears += 1;
-                }
+                lane.tear(method, &mut tally).await;
             }
             lane.desk.stop();
         }
-        // Chip and phone sign; the others have said all there is once they are identified.
-        assert!(tears > 50 && finished == 2, "{tears} tears, {finished} drafts finished");
+    });
+    tally
+}
+
+#[test]
+fn a_card_torn_at_every_command_of_every_method_books_once_on_its_return() {
+    let tally = campaign(false);
+    // Chip and phone answer a challenge; the others have said all there is once they are identified.
+    assert!(tally.tears > 50 && tally.finished == 2, "{tally:?}");
+}
+
+#[test]
+fn a_card_torn_while_it_is_taken_up_again_to_sign_books_once_on_its_return() {
+    let tally = campaign(true);
+    // From the choice on the whole dialogue was there once more to leave at.
+    let proving = METHODS.iter().filter(|method| method.proof.is_some());
+    let dialogues: usize = proving.map(|method| method.dialogue().len()).sum();
+    assert!(tally.tears > 60 && tally.finished as usize == dialogues, "{tally:?}, {dialogues} commands");
+}
+
+/// The last of the methods, `reject`: there is no command to leave at, whoever leaves and comes back, and nothing to book.
+#[test]
+fn a_card_of_others_is_sent_nothing_however_often_it_comes_and_goes() {
+    run(async {
+        let mut lane = Lane::new(ProfileCatalog::shipped(), false).await;
+        let rejected = Transcript::everywhere().into_iter().filter(|transcript| transcript.name.starts_with("reject-"));
+        let mut kinds = 0;
+        for transcript in rejected {
+            let name = &transcript.name;
+            let atr = transcript.scene.iter().find_map(|(key, value)| (key == "atr").then_some(value)).unwrap();
+            for fault in [Some(Fault::TearAt(0)), None] {
+                (lane.machine, lane.committed) = (ready(false), Vec::new());
+                let played = Played::among_others(&transcript);
+                let chip = Box::new(played.clone());
+                let mut card = VirtualCard::running(chip, &support::bik1::hex(atr), Arc::new(Counting::default()));
+                if let Some(fault) = fault {
+                    card = card.with_fault(fault);
+                }
+                assert_eq!(lane.tap(card).await, ResultClass::R4, "{name}");
+                assert_eq!((played.heard(), lane.committed.len()), (0, 0), "{name}");
+                lane.takes_it_away().await;
+            }
+            kinds += 1;
+        }
+        assert!(kinds >= 12, "{kinds} kinds of cards");
+        lane.desk.stop();
     });
 }

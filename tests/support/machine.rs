@@ -157,10 +157,10 @@ impl Machine {
         self.taps[&card.parse().unwrap()]
     }
 
-    /// The answer to the last question for a standing: the card is listed.
-    pub fn listed(&self) -> Input {
+    /// The answer to the last question for a standing, in a story's word for it.
+    pub fn standing_is(&self, what: &str) -> Input {
         let (tap, _) = self.asked.as_ref().unwrap();
-        Input::StandingLoaded { tap: *tap, standing: Box::new(self.standing("entitled")) }
+        Input::StandingLoaded { tap: *tap, standing: Box::new(self.standing(what)) }
     }
 
     fn standing(&self, what: &str) -> Standing {
@@ -239,9 +239,7 @@ impl Machine {
             },
             ["failed", card, code] => Input::CardFailed { tap: self.tap_of(card), failure: failure(code) },
             ["removed", card] => Input::CardRemoved { tap: self.tap_of(card) },
-            ["standing", what] => {
-                Input::StandingLoaded { tap: self.asked.as_ref().unwrap().0, standing: Box::new(self.standing(what)) }
-            }
+            ["standing", what] => self.standing_is(what),
             ["signed", card] => Input::Authenticated { tap: self.tap_of(card), evidence: Box::new(Evidence::None) },
             ["unsigned", card, code] => Input::AuthenticationFailed { tap: self.tap_of(card), failure: failure(code) },
             ["code-is", card] => Input::CodeIdentified {
