@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::profile::{MAX_TEXT_LEN, MAX_TEXTS, ProfileText};
+use crate::profile::{Detail, Fault, MAX_TEXT_LEN, MAX_TEXTS, Part, ProfileText, Rule};
 
 /// Folders within folders.
 const MAX_DEPTH: usize = 3;
@@ -60,11 +60,14 @@ impl Scan {
             fs::read_dir(folder).and_then(|entries| entries.take(self.left + 1).collect::<io::Result<Vec<_>>>());
         let mut entries = match listed {
             Ok(entries) => entries,
-            Err(error) => return self.refuse(shown, format!("the folder cannot be read: {error}")),
+            Err(error) => {
+                return self
+                    .refuse(shown, because(&error, [Rule::FolderMissing, Rule::FolderDenied, Rule::FolderFailed]));
+            }
         };
         if entries.len() > self.left {
             entries.truncate(self.left);
-            self.refuse(shown, "the folder cannot be read: too many files");
+            self.refuse(shown, Rule::FolderCrowded);
         }
         self.left -= entries.len();
         entries.sort_by_key(DirEntry::file_name);
@@ -80,12 +83,12 @@ impl Scan {
         // A file may vanish between two calls; that too is a fault of this file alone.
         let kind = match entry.file_type() {
             Ok(kind) => kind,
-            Err(error) => return self.refuse(name, format!("the file cannot be read: {error}")),
+            Err(error) => return self.refuse(name, because(&error, FILE)),
         };
         if kind.is_dir() {
             return match depth {
-                _ if ends("toml") => self.refuse(name, "this is a folder; a profile is a file"),
-                0 => self.refuse(name, "the folder cannot be read: folders are nested too deeply"),
+                _ if ends("toml") => self.refuse(name, Rule::FileIsFolder),
+                0 => self.refuse(name, Rule::FolderDeep),
                 _ => self.folder(&entry.path(), &format!("{name}/"), depth - 1),
             };
         }
@@ -96,20 +99,33 @@ impl Scan {
             return self.found.ignored.push((name, Ignored::Template));
         }
         if kind.is_symlink() {
-            return self.refuse(name, "the file cannot be read: a symbolic link is not followed");
+            return self.refuse(name, Rule::FileIsLink);
         }
         // A pipe or device would block the reader.
         if !kind.is_file() {
-            return self.refuse(name, "the file cannot be read: it is no regular file");
+            return self.refuse(name, Rule::FileIrregular);
         }
         match read_bounded(&entry.path()) {
             Ok(bytes) => self.found.texts.push(ProfileText::from_file(name, bytes)),
-            Err(error) => self.refuse(name, format!("the file cannot be read: {error}")),
+            Err(error) => self.refuse(name, because(&error, FILE)),
         }
     }
 
-    fn refuse(&mut self, name: String, why: impl Into<String>) {
-        self.found.texts.push(ProfileText::unreadable(name, why));
+    fn refuse(&mut self, name: String, why: impl Into<Fault>) {
+        self.found.texts.push(ProfileText::unreadable(name, why.into()));
+    }
+}
+
+/// What is said of a file.
+const FILE: [Rule; 3] = [Rule::FileGone, Rule::FileDenied, Rule::FileFailed];
+
+/// The system's reason in our words: it is not there, it is forbidden, or the system's number.
+fn because(error: &io::Error, [missing, denied, failed]: [Rule; 3]) -> Fault {
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::NotFound, _) => missing.into(),
+        (io::ErrorKind::PermissionDenied, _) => denied.into(),
+        (_, Some(number)) => failed.with([Part::SystemError.of(number)]),
+        (_, None) => failed.with([Detail::Foreign(error.to_string().into())]),
     }
 }
 

@@ -9,7 +9,7 @@ use data_encoding::HEXUPPER;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::hex::Hex;
+use super::{error::Fault, hex::Hex, part::Part, rule::Rule};
 
 /// Longest ATR that PC/SC shows, TS included.
 pub const MAX_ATR_LEN: usize = 33;
@@ -41,6 +41,22 @@ pub enum AtrError {
     /// Bytes after the end.
     #[error("bytes follow the end")]
     Trailing,
+}
+
+impl AtrError {
+    /// What is said of it.
+    pub(super) const fn part(self) -> Part {
+        match self {
+            Self::TooShort => Part::AtrTooShort,
+            Self::TooLong => Part::AtrTooLong,
+            Self::InitialCharacter => Part::AtrInitial,
+            Self::InterfaceBytes => Part::AtrInterface,
+            Self::HistoricalBytes => Part::AtrHistorical,
+            Self::CheckByteMissing => Part::AtrCheckMissing,
+            Self::CheckByteWrong => Part::AtrCheckWrong,
+            Self::Trailing => Part::AtrTrailing,
+        }
+    }
 }
 
 /// The parts of a well-formed ATR that decisions need.
@@ -184,36 +200,25 @@ struct AtrPatternText {
 }
 
 impl TryFrom<AtrPatternText> for AtrPattern {
-    type Error = AtrPatternError;
+    type Error = Fault;
 
-    fn try_from(text: AtrPatternText) -> Result<Self, AtrPatternError> {
+    fn try_from(text: AtrPatternText) -> Result<Self, Fault> {
         let mask = text.mask.map_or_else(|| vec![0xFF; text.value.0.len()], |mask| mask.0);
         Self::new(text.value.0, mask)
     }
-}
-
-/// Why value and mask make no pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum AtrPatternError {
-    /// Value and mask differ in length, are empty or longer than an ATR.
-    #[error("an ATR pattern has a value and a mask of the same length, 2 to 33 bytes")]
-    Length,
-    /// The value has a one where the mask has none.
-    #[error("an ATR pattern's value is zero wherever its mask is zero")]
-    OutsideMask,
 }
 
 impl AtrPattern {
     /// A pattern from its two halves.
     ///
     /// # Errors
-    /// [`AtrPatternError`] if they do not fit together.
-    pub fn new(value: Vec<u8>, mask: Vec<u8>) -> Result<Self, AtrPatternError> {
+    /// If they differ in length, or are not 2 to [`MAX_ATR_LEN`] bytes, or the value has a one where the mask has none.
+    pub fn new(value: Vec<u8>, mask: Vec<u8>) -> Result<Self, Fault> {
         if value.len() != mask.len() || !(2..=MAX_ATR_LEN).contains(&value.len()) {
-            return Err(AtrPatternError::Length);
+            return Err(Rule::AtrLength.into());
         }
         if value.iter().zip(&mask).any(|(value, mask)| value & !mask != 0) {
-            return Err(AtrPatternError::OutsideMask);
+            return Err(Rule::AtrOutsideMask.into());
         }
         Ok(Self { value, mask })
     }
@@ -317,9 +322,9 @@ mod tests {
         assert!(pattern.overlaps(&exact) && exact.overlaps(&pattern) && exact.specificity() > pattern.specificity());
         let other = AtrPattern::new(bytes("3F80800101"), vec![0xFF; 5]).unwrap();
         assert!(!pattern.overlaps(&other));
-        assert_eq!(AtrPattern::new(vec![1, 2], vec![1]), Err(AtrPatternError::Length));
-        assert_eq!(AtrPattern::new(vec![0; 34], vec![0; 34]), Err(AtrPatternError::Length));
-        assert_eq!(AtrPattern::new(vec![0x3B, 0x0F], vec![0xFF, 0xF0]), Err(AtrPatternError::OutsideMask));
+        assert_eq!(AtrPattern::new(vec![1, 2], vec![1]), Err(Rule::AtrLength.into()));
+        assert_eq!(AtrPattern::new(vec![0; 34], vec![0; 34]), Err(Rule::AtrLength.into()));
+        assert_eq!(AtrPattern::new(vec![0x3B, 0x0F], vec![0xFF, 0xF0]), Err(Rule::AtrOutsideMask.into()));
     }
 
     proptest! {

@@ -6,13 +6,15 @@ use super::{
     Origin,
     atr::Atr,
     card_match::CardMatch,
-    error::Fault,
-    extract::{Extract, NumberCheck, SampleRead, Step, UidTransform, uid_text},
+    error::{Detail, Fault},
+    extract::{Extract, ExtractError, NumberCheck, SampleRead, Step, UidTransform, uid_text},
     hex::Hex,
     message::{NdefNumber, SampleMessage, SunParameters},
+    part::Part,
     pattern::ProfileId,
     payment,
     preamble::{Evidence, Messages, Schema},
+    rule::Rule,
 };
 use crate::domain::{
     ids::DistrictId,
@@ -81,18 +83,16 @@ pub enum IssuerScope {
 }
 
 impl TryFrom<String> for IssuerScope {
-    type Error = &'static str;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        const EXPECTED: &str = "a scope is \"de:*\" or a district such as \"de:05112000\"";
+    fn try_from(text: String) -> Result<Self, Fault> {
         if text == "de:*" {
             return Ok(Self::All);
         }
-        let key = text.strip_prefix("de:").ok_or(EXPECTED)?;
-        if key.len() != 8 || !key.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(EXPECTED);
-        }
-        DistrictId::new(text).map(Self::District).map_err(|_| EXPECTED)
+        let key = text.strip_prefix("de:").unwrap_or_default();
+        let plain = key.len() == 8 && key.bytes().all(|byte| byte.is_ascii_digit());
+        let district = if plain { DistrictId::new(text).ok() } else { None };
+        district.map(Self::District).ok_or_else(|| Rule::ScopeForm.into())
     }
 }
 
@@ -378,25 +378,17 @@ impl CardProfile {
 
     /// Everything that one file can tell about itself; the key and the fault of the first thing that is wrong.
     pub(super) fn check(&self) -> Result<(), (String, Fault)> {
-        let wrong = |key: &str, text: &str| Err((key.to_owned(), Fault::Value(text.to_owned())));
+        let wrong = |key: &str, rule: Rule| Err((key.to_owned(), rule.into()));
         if self.matching.is_empty() && self.id.as_str() != super::UNKNOWN_CARD {
-            let interface = !self.matching.interface.is_empty();
-            return Err((
-                "match".to_owned(),
-                Fault::MatchesEverything(if interface {
-                    "`interface` alone is not enough; add `atr`, `storage`, `historical`, `get_version` or [match.select]"
-                } else {
-                    "[match] holds no condition; add `atr`, `storage`, `historical`, `get_version` or [match.select]. Only \
-                 `fallback-unknown` matches everything"
-                }),
-            ));
+            let nothing = self.matching.interface.is_empty();
+            return wrong("match", if nothing { Rule::CardMatchEmpty } else { Rule::CardMatchInterface });
         }
         self.matching.check()?;
         self.evidence.check()?;
         if self.id.as_str() == super::UNKNOWN_CARD
             && (!self.matching.is_empty() || self.action != (Action::Reject { class: RejectClass::Unknown }))
         {
-            return wrong("action", "fallback-unknown has no condition and rejects with class unknown");
+            return wrong("action", Rule::Fallback);
         }
         let Limits { max_answer, max_steps, total_ms, retries } = self.limits;
         if !(1..=4096).contains(&max_answer)
@@ -404,7 +396,7 @@ impl CardProfile {
             || !(100..=10_000).contains(&total_ms)
             || retries > 3
         {
-            return wrong("limits", "max_answer 1 to 4096, max_steps 1 to 16, total_ms 100 to 10000, retries 0 to 3");
+            return wrong("limits", Rule::Limits);
         }
         self.check_action()?;
         self.messages.check()?;
@@ -412,86 +404,78 @@ impl CardProfile {
     }
 
     fn check_action(&self) -> Result<(), (String, Fault)> {
-        let fault = |key: &str, text: &str| Err((key.to_owned(), Fault::Method(text.to_owned())));
+        let wrong = |key: &str, rule: Rule| Err((key.to_owned(), rule.into()));
         let identify = match (&self.action, &self.identify) {
             (Action::Reject { .. }, None) if self.auth.is_some() => {
-                return fault("auth", "a card that is rejected is not authenticated");
+                return wrong("auth", Rule::RejectAuth);
             }
             // A reject verdict falls before anything is sent to the card.
             (Action::Reject { .. }, None) if self.matching.select.is_some() || self.matching.get_version.is_some() => {
-                return fault("match", "a card is rejected by its ATR alone; nothing is sent to it");
+                return wrong("match", Rule::RejectMatch);
             }
             (Action::Reject { .. }, None) => return Ok(()),
-            (Action::Reject { .. }, Some(_)) => return fault("identify", "a card that is rejected is not read"),
-            (Action::Identify {}, None) => {
-                return fault("action", "[identify] says how the card is read; it is missing");
-            }
+            (Action::Reject { .. }, Some(_)) => return wrong("identify", Rule::RejectIdentify),
+            (Action::Identify {}, None) => return wrong("action", Rule::IdentifyMissing),
             (Action::Identify {}, Some(identify)) => identify,
         };
         if self.issuer_scope.is_empty() {
-            return fault("issuer_scope", "whose cards are read: \"de:*\" or district ids");
+            return wrong("issuer_scope", Rule::ScopeMissing);
         }
         let method = identify.method;
         if let Some(auth) = &self.auth {
             if auth.method != method {
-                return fault("auth.method", "a card proves itself by the method it is identified by");
+                return wrong("auth.method", Rule::AuthMethod);
             }
-            let wanted = auth.max_level.map(|level| Level::new(level).ok_or(level));
-            match wanted {
-                Some(Err(wanted)) => {
-                    let ceiling = method.ceiling().get();
-                    return Err(("auth.max_level".to_owned(), Fault::LevelTooHigh { wanted, ceiling }));
-                }
-                Some(Ok(level)) if level > method.ceiling() => {
-                    return Err(("auth.max_level".to_owned(), Fault::level(level, method.ceiling())));
-                }
-                _ => {}
+            let ceiling = method.ceiling().get();
+            if let Some(wanted) = auth.max_level.filter(|level| *level > ceiling) {
+                let levels = [wanted, ceiling, ceiling].map(|level| Detail::from(level.to_string()));
+                return Err(("auth.max_level".to_owned(), Rule::LevelTooHigh.with(levels)));
             }
         }
         if method == Method::Bik1 && self.matching.select.is_none() {
-            return fault("match", "method bik1 needs [match] select");
+            return Err(("match".to_owned(), Rule::NeedsSelect.of([method.word()])));
         }
         if method == Method::Uid && self.matching.uid.is_none() {
-            return fault("match", "method uid needs [match] uid");
+            return wrong("match", Rule::NeedsUid);
         }
         if method == Method::Ntag424Sun && (identify.sun.is_none() || self.matching.select.is_none()) {
-            return fault("identify.sun", "method ntag424-sun needs [identify] sun and [match] select");
+            return wrong("identify.sun", Rule::NeedsSun);
         }
         if (method == Method::Ndef) != identify.ndef.is_some() {
-            return fault("identify.ndef", "method ndef needs [identify] ndef, and no other has it");
+            return wrong("identify.ndef", Rule::NeedsNdef);
         }
         if let Some(number) = &identify.ndef {
             if self.matching.select.is_none() {
-                return fault("match", "method ndef needs [match] select");
+                return Err(("match".to_owned(), Rule::NeedsSelect.of([method.word()])));
             }
-            number.check().map_err(|fault| ("identify.ndef".to_owned(), fault))?;
+            number.check().map_err(|(key, fault)| (below("identify.ndef", key), fault))?;
         }
         let word = method.word();
         for (key, given) in [("steps", !identify.steps.is_empty()), ("extract", identify.extract.is_some())] {
-            let text = match (method.has_steps(), given) {
-                (true, false) => format!("{word} needs both `steps` and `extract`; `{key}` is missing"),
-                (false, true) => format!("{word} has no `{key}`; storage-read, file-read and desfire-read have"),
+            let rule = match (method.has_steps(), given) {
+                (true, false) => Rule::NeedsStepsAndExtract,
+                (false, true) => Rule::HasNoSteps,
                 _ => continue,
             };
-            return fault(&format!("identify.{key}"), &text);
+            return Err((format!("identify.{key}"), rule.of([word, key])));
         }
         if method != Method::Uid && !identify.uid_transform.is_empty() {
-            return fault("identify.uid_transform", "only method uid has a UID to transform");
+            return wrong("identify.uid_transform", Rule::NoUidToTransform);
         }
         if identify.steps.len() > usize::from(self.limits.max_steps) {
-            return fault("identify.steps", "more steps than limits.max_steps allows");
+            return wrong("identify.steps", Rule::StepCount);
         }
         if let Some(select) = &self.matching.select {
             self.check_aid("match.select.aid", select.aid.bytes())?;
         }
         for (index, step) in identify.steps.iter().enumerate() {
             let key = format!("identify.steps.{}", index + 1);
-            step.check(method).map_err(|fault| (key.clone(), fault))?;
-            step.aid().map_or(Ok(()), |aid| self.check_aid(&key, aid))?;
+            step.check(method).map_err(|(wrong, fault)| (below(&key, wrong), fault))?;
+            step.aid().map_or(Ok(()), |(name, aid)| self.check_aid(&below(&key, name), aid))?;
         }
         if let Some(extract) = &identify.extract {
             let check = extract.check(&identify.steps, self.limits.max_answer);
-            check.map_err(|fault| ("identify.extract".to_owned(), fault))?;
+            check.map_err(|(key, fault)| (below("identify.extract", key), fault))?;
         }
         Ok(())
     }
@@ -500,11 +484,11 @@ impl CardProfile {
     fn check_aid(&self, key: &str, aid: &[u8]) -> Result<(), (String, Fault)> {
         let name = || data_encoding::HEXUPPER.encode(aid);
         if let Some(scheme) = payment::scheme(aid) {
-            return Err((key.to_owned(), Fault::Payment { aid: name(), scheme }));
+            return Err((key.to_owned(), Rule::Payment.with([name().into(), scheme])));
         }
         let never = &self.privacy.never_read;
         if never.iter().any(|Hex(never)| never.starts_with(aid) || aid.starts_with(never)) {
-            return Err((key.to_owned(), Fault::NeverRead(name())));
+            return Err((key.to_owned(), Rule::NeverRead.of([&name()])));
         }
         Ok(())
     }
@@ -515,25 +499,27 @@ impl CardProfile {
         let Some((identify, extract)) =
             self.identify.as_ref().and_then(|identify| Some((identify, identify.extract.as_ref()?)))
         else {
-            let text = "only storage-read, file-read and desfire-read read bytes";
-            let fault = || Err(("tests.read".to_owned(), Fault::Method(text.to_owned())));
-            return if samples.is_empty() { Ok(()) } else { fault() };
+            let elsewhere = || Err(("tests.read".to_owned(), Rule::ReadsElsewhere.into()));
+            return if samples.is_empty() { Ok(()) } else { elsewhere() };
         };
         if !samples.iter().any(|sample| sample.number.is_some()) {
-            let text =
-                format!("{} has at least one [[tests.read]] with bytes and the number in them", identify.method.word());
-            return Err(("tests.read".to_owned(), Fault::Missing(text)));
+            return Err(("tests.read".to_owned(), Rule::ReadMissing.of([identify.method.word()])));
         }
         for (index, sample) in samples.iter().enumerate() {
-            let wrong = |text| Err((format!("tests.read.{}", index + 1), Fault::Value(text)));
+            let wrong = |fault| Err((format!("tests.read.{}", index + 1), fault));
             if extract.step(&identify.steps).is_none_or(|step| step.exceeded_by(sample.bytes.0.len())) {
-                return wrong(format!("step {} does not bring so many bytes", extract.step));
+                return wrong(Rule::ReadTooLong.of([&extract.step.to_string()]));
             }
             let found = extract.find(&sample.bytes.0);
             if found.as_deref().ok() != sample.number.as_deref() {
-                let found = found.map_or_else(|error| error.to_string(), |text| format!("`{text}` is found"));
-                let expected = sample.number.as_deref().map_or("nothing".to_owned(), |text| format!("`{text}`"));
-                return wrong(format!("{found}; [tests] expects {expected}"));
+                let expected = quoted(sample.number.as_deref());
+                return wrong(match found {
+                    Ok(text) => Rule::SampleFound.with([quoted(Some(&text)), expected]),
+                    Err(ExtractError::Layout) => Rule::SampleFound.with([Part::NothingOfThatForm.into(), expected]),
+                    Err(ExtractError::Tlv(error)) => {
+                        Rule::SampleTlv.with([Detail::Foreign(error.to_string().into()), expected])
+                    }
+                });
             }
         }
         Ok(())
@@ -542,20 +528,17 @@ impl CardProfile {
     fn check_messages(&self) -> Result<(), (String, Fault)> {
         let samples = &self.tests.messages;
         let Some(number) = self.identify.as_ref().and_then(|identify| identify.ndef.as_ref()) else {
-            let fault = || Err(("tests.ndef".to_owned(), Fault::Method("only method ndef reads messages".to_owned())));
-            return if samples.is_empty() { Ok(()) } else { fault() };
+            let elsewhere = || Err(("tests.ndef".to_owned(), Rule::NdefElsewhere.into()));
+            return if samples.is_empty() { Ok(()) } else { elsewhere() };
         };
         if !samples.iter().any(|sample| sample.number.is_some()) {
-            let text = "method ndef has at least one [[tests.ndef]] with a number";
-            return Err(("tests".to_owned(), Fault::Missing(text.to_owned())));
+            return Err(("tests.ndef".to_owned(), Rule::NdefMissing.into()));
         }
         for (index, sample) in samples.iter().enumerate() {
             let found = number.find(&sample.text);
             if found != sample.number.as_deref() {
-                let word = |text: Option<&str>| text.map_or("nothing".to_owned(), |text| format!("`{text}`"));
-                let expected = word(sample.number.as_deref());
-                let text = format!("{} is found in this text, [tests] expects {expected}", word(found));
-                return Err((format!("tests.ndef.{}", index + 1), Fault::Value(text)));
+                let fault = Rule::SampleFound.with([quoted(found), quoted(sample.number.as_deref())]);
+                return Err((format!("tests.ndef.{}", index + 1), fault));
             }
         }
         Ok(())
@@ -566,18 +549,16 @@ impl CardProfile {
         for (index, sample) in samples.iter().enumerate() {
             let atr = Atr::new(&sample.atr.0);
             if self.matching.admits_atr(&atr) != sample.matches {
-                let fault = Fault::SampleAtr { atr: atr.to_string(), expected: sample.matches };
-                return Err((format!("tests.atr.{}", index + 1), fault));
+                let rule = if sample.matches { Rule::SampleAtrDoesNot } else { Rule::SampleAtrMatches };
+                return Err((format!("tests.atr.{}", index + 1), rule.of([&atr.to_string()])));
             }
         }
         if self.matching.looks_at_atr() && !samples.iter().any(|sample| sample.matches) {
-            let text = "a profile that looks at the ATR has at least one [[tests.atr]] with matches = true";
-            return Err(("tests".to_owned(), Fault::Missing(text.to_owned())));
+            return Err(("tests.atr".to_owned(), Rule::AtrMissing.into()));
         }
         for (index, pattern) in self.matching.atr.iter().enumerate() {
             if !samples.iter().any(|sample| pattern.matches(&sample.atr.0)) {
-                let text = "no [[tests.atr]] matches this pattern";
-                return Err((format!("match.atr.{}", index + 1), Fault::Missing(text.to_owned())));
+                return Err((format!("match.atr.{}", index + 1), Rule::AtrPatternMissing.into()));
             }
         }
         self.check_messages()?;
@@ -586,10 +567,18 @@ impl CardProfile {
         for (index, sample) in self.tests.uids.iter().enumerate() {
             let text = uid_text(transforms, &sample.uid.0);
             if text != sample.text {
-                let text = format!("this UID becomes `{text}`, [tests] expects `{}`", sample.text);
-                return Err((format!("tests.uid.{}", index + 1), Fault::Value(text)));
+                return Err((format!("tests.uid.{}", index + 1), Rule::UidSample.of([&text, &sample.text])));
             }
         }
         Ok(())
     }
+}
+
+/// The dotted name of a key below another; of the other itself if none below it is wrong.
+fn below(key: &str, name: &str) -> String {
+    if name.is_empty() { key.to_owned() } else { format!("{key}.{name}") }
+}
+
+fn quoted(number: Option<&str>) -> Detail {
+    number.map_or(Part::Nothing.into(), |number| Part::Quoted.of(number))
 }

@@ -6,9 +6,11 @@ use serde::Deserialize;
 
 use super::{
     atr::{Atr, AtrPattern, StorageCard},
-    error::Fault,
+    error::{Detail, Fault},
     hex::Hex,
+    part::Part,
     reader_match::Interface,
+    rule::Rule,
 };
 
 /// Conditions that all must hold. ATR, storage form and historical bytes are looked at before anything is sent; the
@@ -91,10 +93,10 @@ impl Select {
 pub struct Aid(Vec<u8>);
 
 impl TryFrom<Hex> for Aid {
-    type Error = &'static str;
+    type Error = Fault;
 
-    fn try_from(Hex(bytes): Hex) -> Result<Self, Self::Error> {
-        if (5..=16).contains(&bytes.len()) { Ok(Self(bytes)) } else { Err("an AID has 5 to 16 bytes") }
+    fn try_from(Hex(bytes): Hex) -> Result<Self, Fault> {
+        if (5..=16).contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(Rule::AidForm.into()) }
     }
 }
 
@@ -124,10 +126,10 @@ impl fmt::Debug for Aid {
 pub struct StatusWord(pub u16);
 
 impl TryFrom<Hex> for StatusWord {
-    type Error = &'static str;
+    type Error = Fault;
 
-    fn try_from(Hex(bytes): Hex) -> Result<Self, Self::Error> {
-        let word = bytes.try_into().map_err(|_| "a status word has two bytes, such as \"9000\"")?;
+    fn try_from(Hex(bytes): Hex) -> Result<Self, Fault> {
+        let word = bytes.try_into().map_err(|_| Rule::StatusWordForm)?;
         Ok(Self(u16::from_be_bytes(word)))
     }
 }
@@ -197,7 +199,7 @@ impl CardMatch {
     }
 
     /// What some card may have that fits both, if nothing says which profile is meant: the key on either side, and in words.
-    pub(super) fn common(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], String)> {
+    pub(super) fn common(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], Detail)> {
         let apart = |mine: &[Interface], theirs: &[Interface]| {
             !mine.is_empty() && !theirs.is_empty() && !mine.iter().any(|interface| theirs.contains(interface))
         };
@@ -211,7 +213,7 @@ impl CardMatch {
                     return None;
                 }
                 self.common_atr(other, samples)?;
-                return Some((["match.select.aid"; 2].map(str::to_owned), format!("the application {}", ours.aid)));
+                return Some((["match.select.aid"; 2].map(str::to_owned), Part::Application.of(&ours.aid)));
             }
             // SELECT is probed first; what it does not claim is left to the ATR.
             (Some(_), None) | (None, Some(_)) => return None,
@@ -229,27 +231,28 @@ impl CardMatch {
         if told_by_uid || told_by_version { None } else { self.common_atr(other, samples) }
     }
 
-    fn common_atr(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], String)> {
+    fn common_atr(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], Detail)> {
         for (at, ours) in self.atr.iter().enumerate() {
             let equal = |theirs: &AtrPattern| ours.specificity() == theirs.specificity() && ours.overlaps(theirs);
             if let Some(there) = other.atr.iter().position(equal) {
                 let keys = [at, there].map(|index| format!("match.atr.{}", index + 1));
-                return Some((keys, "some ATRs".to_owned()));
+                return Some((keys, Part::SomeAtrs.into()));
             }
         }
         if let Some((ours, theirs)) = self.storage.as_ref().zip(other.storage.as_ref())
             && ours.ss.iter().any(|ss| theirs.ss.contains(ss))
             && let Some(name) = ours.names().find(|name| theirs.names().any(|theirs| theirs == *name))
         {
-            return Some((["match.storage"; 2].map(str::to_owned), format!("storage cards of the name 0x{name:04X}")));
+            let name = Part::StorageName.of(format_args!("{name:04X}"));
+            return Some((["match.storage"; 2].map(str::to_owned), name));
         }
         let keys = ["match"; 2].map(str::to_owned);
         if !self.looks_at_atr() && !other.looks_at_atr() {
-            return Some((keys, "cards with any ATR".to_owned()));
+            return Some((keys, Part::AnyAtr.into()));
         }
         let both_admit =
             |atr: &&Atr| self.admits_atr(atr) && other.admits_atr(atr) && self.closeness(atr) == other.closeness(atr);
-        samples.iter().find(both_admit).map(|atr| (keys, format!("the ATR {atr}")))
+        samples.iter().find(both_admit).map(|atr| (keys, Part::Atr.of(atr)))
     }
 
     /// Bits fixed by the most specific pattern that admits the ATR; the closer of two profiles of one priority wins.
@@ -263,21 +266,21 @@ impl CardMatch {
     }
 
     pub(super) fn check(&self) -> Result<(), (String, Fault)> {
-        let wrong = |key: &str, text: &str| Err((key.to_owned(), Fault::Value(text.to_owned())));
+        let wrong = |key: &str, rule: Rule| Err((key.to_owned(), rule.into()));
         if let Some(storage) = &self.storage
             && (storage.ss.is_empty() || storage.names().next().is_none())
         {
-            return wrong("match.storage", "ss and one of nn and sak hold at least one value");
+            return wrong("match.storage", Rule::StorageEmpty);
         }
         if self.historical.as_ref().is_some_and(|wanted| wanted.contains.0.is_empty()) {
-            return wrong("match.historical.contains", "at least one byte is expected");
+            return wrong("match.historical.contains", Rule::HistoricalEmpty);
         }
         if let Some(uid) = &self.uid {
             if uid.lengths.is_empty() || uid.lengths.iter().any(|length| !matches!(length, 4 | 7 | 8 | 10)) {
-                return wrong("match.uid.lengths", "a UID has 4, 7, 8 or 10 bytes");
+                return wrong("match.uid.lengths", Rule::UidLength);
             }
             if !uid.reject_random {
-                return wrong("match.uid.reject_random", "a random UID identifies nobody; only true is allowed");
+                return wrong("match.uid.reject_random", Rule::UidRandom);
             }
         }
         Ok(())

@@ -4,8 +4,11 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::{Layer, pattern::ProfileIdError, reader_match::SlotRole};
-use crate::domain::reading::Level;
+use super::{
+    Layer,
+    part::{self, Part},
+    rule::Rule,
+};
 
 /// One file that is disabled, and why. The other files stay in force.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,139 +47,119 @@ pub(super) fn place(file: &str, line: Option<usize>, key: &str) -> String {
     format!("{file}{line}{key}")
 }
 
-/// What can be wrong with a profile. The text says what was found and what was expected.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Fault {
-    /// The folder scan could not read the file or folder; why, in the system's words.
-    #[error("{0}")]
-    Unreadable(String),
-    /// Nothing is in the file, or nothing but comments.
-    #[error("the file is empty")]
-    Empty,
-    /// More than [`super::MAX_TEXT_LEN`] bytes.
-    #[error("the file is larger than 64 KiB")]
-    TooLarge,
-    /// Not UTF-8.
-    #[error("the file is not UTF-8 text; the first wrong byte is number {0}")]
-    NotUtf8(usize),
-    /// Not TOML.
-    #[error("this is not TOML: {0}")]
-    Syntax(String),
-    /// A key nobody reads: rather an error than a silent misunderstanding.
-    #[error("{0}")]
-    UnknownKey(String),
-    /// A word outside a closed list: quirk, verb, method, role, technology …
-    #[error("{0}")]
-    UnknownWord(String),
-    /// A key that must be there is not.
-    #[error("{0}")]
-    Missing(String),
-    /// A value of the wrong type or out of its range.
-    #[error("{0}")]
-    Value(String),
-    /// Another format of the file.
-    #[error("`schema` is {0}; this program reads schema 1")]
-    Schema(String),
-    /// Neither reader nor card.
-    #[error("`kind` is \"reader\" or \"card\"")]
-    Kind,
-    /// The id is no plain name.
-    #[error(transparent)]
-    Id(#[from] ProfileIdError),
-    /// The file is not called like its profile.
-    #[error("the file of profile `{id}` is called `{id}.toml`")]
-    FileName {
-        /// The id inside.
-        id: String,
-    },
-    /// More files than [`super::MAX_TEXTS`] in one layer.
-    #[error("more than 256 profiles; this one is left out")]
-    TooMany,
-    /// Two files of one layer have the same id.
-    #[error("another file has the same id; both are disabled")]
-    DuplicateId,
-    /// Key material of a card has no place in a profile.
-    #[error("key material; delete this line: keys live in a SAM or at the account, never in a profile")]
-    KeyMaterial,
-    /// Raw bytes where only named verbs are allowed.
-    #[error("raw bytes; signals are named verbs such as \"led_green:300\" or \"beep:100x3\"")]
-    RawBytes,
-    /// A regular expression that is wrong, too long, or compiles to too much.
-    #[error("{0}")]
-    Pattern(String),
-    /// A regular expression that matches no sample of its own.
-    #[error(
-        "the expression `{regex}` matches none of the profile's own samples under [tests] for the same system{hint}"
-    )]
-    PatternWithoutSample {
-        /// The expression.
-        regex: Box<str>,
-        /// What may be wrong with it; begins with a semicolon, or is empty.
-        hint: Box<str>,
-    },
-    /// A sample name gets another slot role than the file says.
-    #[error("the sample name `{name}` gets {found}; [tests] expects {expected}")]
-    SampleRole {
-        /// The sample.
-        name: String,
-        /// The role [tests] expects.
-        expected: SlotRole,
-        /// What matching gives.
-        found: SlotRole,
-    },
-    /// A sample ATR that matches although it must not, or the other way round.
-    #[error("the sample ATR {atr} {}", if *.expected { "does not match" } else { "matches, but must not" })]
-    SampleAtr {
-        /// The sample.
-        atr: String,
-        /// What [tests] expects.
-        expected: bool,
-    },
-    /// No condition that tells one from another, which only the two fallback profiles may have; what to add.
-    #[error("{0}")]
-    MatchesEverything(&'static str),
-    /// A level above what the method can prove.
-    #[error("level {wanted} is above the method's ceiling, level {ceiling}; write {ceiling} or leave it out")]
-    LevelTooHigh {
-        /// What the profile claims.
-        wanted: u8,
-        /// What the method can prove at most.
-        ceiling: u8,
-    },
-    /// The method cannot work with what the profile says.
-    #[error("{0}")]
-    Method(String),
-    /// An application of a payment scheme: nothing is ever sent to a bank card.
-    #[error(
-        "`{aid}` is a payment application ({scheme}); delete it: bank cards are known by their ATR and sent nothing"
-    )]
-    Payment {
-        /// The application.
-        aid: String,
-        /// Whose it is.
-        scheme: &'static str,
-    },
-    /// A step reads what the profile itself forbids.
-    #[error("a step reads `{0}`, which [privacy] never_read forbids")]
-    NeverRead(String),
-    /// Two profiles of the same rank match the same reader or card.
-    #[error(
-        "{other} fits the same and has the same rank: both fit {what}. Both are refused; raise one `priority` or narrow one \
-         condition"
-    )]
-    Ambiguous {
-        /// The other profile's id, and in brackets its file with line and key of its condition.
-        other: Box<str>,
-        /// What both fit.
-        what: Box<str>,
-    },
+/// What is put into a text: a piece of the file, a part of a sentence, or what another library said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// The same in every language.
+    Word(Box<str>),
+    /// Words of ours, with what is put into them.
+    Part(Part, Vec<Detail>),
+    /// English words of a library.
+    Foreign(Box<str>),
+}
+
+impl From<&str> for Detail {
+    fn from(word: &str) -> Self {
+        Self::Word(word.into())
+    }
+}
+
+impl From<String> for Detail {
+    fn from(word: String) -> Self {
+        Self::Word(word.into())
+    }
+}
+
+impl From<Part> for Detail {
+    fn from(part: Part) -> Self {
+        Self::Part(part, Vec::new())
+    }
+}
+
+impl Part {
+    /// The part with these details in their places.
+    pub(crate) fn with<const N: usize>(self, details: [Detail; N]) -> Detail {
+        Detail::Part(self, details.to_vec())
+    }
+
+    /// The part with a piece of the file in each of its places.
+    pub(crate) fn of(self, word: impl fmt::Display) -> Detail {
+        let places = self.english().matches("{}").count();
+        Detail::Part(self, vec![Detail::from(word.to_string()); places])
+    }
+}
+
+impl Detail {
+    /// In German.
+    #[must_use]
+    pub fn german(&self) -> String {
+        match self {
+            Self::Word(word) => word.to_string(),
+            Self::Part(part, details) => filled(part.german(), details.iter().map(Self::german)),
+            Self::Foreign(said) => part::in_german(said),
+        }
+    }
+}
+
+/// In English.
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) | Self::Foreign(word) => f.write_str(word),
+            Self::Part(part, details) => f.write_str(&filled(part.english(), details.iter().map(Self::to_string))),
+        }
+    }
+}
+
+/// A value is never taken for a place to fill.
+fn filled(template: &str, values: impl Iterator<Item = String>) -> String {
+    let mut parts = template.split("{}");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (value, part) in values.zip(parts) {
+        text.push_str(&value);
+        text.push_str(part);
+    }
+    text
+}
+
+/// What is wrong with a profile: the rule it breaks, and what was found. The text says what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The rule.
+    pub rule: Rule,
+    details: Vec<Detail>,
+}
+
+impl From<Rule> for Fault {
+    fn from(rule: Rule) -> Self {
+        Self { rule, details: Vec::new() }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// In English.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&filled(self.rule.english(), self.details.iter().map(Detail::to_string)))
+    }
+}
+
+impl Rule {
+    /// A fault against this rule, with what was found in the places of its text.
+    #[must_use]
+    pub fn with<const N: usize>(self, details: [Detail; N]) -> Fault {
+        debug_assert_eq!(self.english().matches("{}").count(), N, "{self:?}");
+        Fault { rule: self, details: details.to_vec() }
+    }
+
+    /// The same with pieces of the file.
+    pub(super) fn of<const N: usize>(self, words: [&str; N]) -> Fault {
+        self.with(words.map(Detail::from))
+    }
 }
 
 impl Fault {
-    pub(super) fn level(wanted: Level, ceiling: Level) -> Self {
-        Self::LevelTooHigh { wanted: wanted.get(), ceiling: ceiling.get() }
-    }
-
     /// All codes, for the run book's completeness.
     pub const CODES: [&'static str; 26] = [
         "profile_unreadable",
@@ -210,33 +193,86 @@ impl Fault {
     /// Stable code for the service page and the run book.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Unreadable(_) => "profile_unreadable",
-            Self::Empty => "profile_empty",
-            Self::TooLarge => "profile_too_large",
-            Self::NotUtf8(_) => "profile_not_utf8",
-            Self::Syntax(_) => "profile_syntax",
-            Self::UnknownKey(_) => "profile_unknown_key",
-            Self::UnknownWord(_) => "profile_unknown_word",
-            Self::Missing(_) => "profile_missing_key",
-            Self::Value(_) => "profile_value",
-            Self::Schema(_) => "profile_schema",
-            Self::Kind => "profile_kind",
-            Self::Id(_) => "profile_id",
-            Self::FileName { .. } => "profile_file_name",
-            Self::TooMany => "profile_too_many",
-            Self::DuplicateId => "profile_duplicate_id",
-            Self::KeyMaterial => "profile_key_material",
-            Self::RawBytes => "profile_raw_bytes",
-            Self::Pattern(_) => "profile_pattern",
-            Self::PatternWithoutSample { .. } => "profile_pattern_without_sample",
-            Self::SampleRole { .. } | Self::SampleAtr { .. } => "profile_sample",
-            Self::MatchesEverything(_) => "profile_matches_everything",
-            Self::LevelTooHigh { .. } => "profile_level",
-            Self::Method(_) => "profile_method",
-            Self::Payment { .. } => "profile_payment",
-            Self::NeverRead(_) => "profile_never_read",
-            Self::Ambiguous { .. } => "profile_ambiguous",
+        self.rule.code()
+    }
+
+    /// In German.
+    #[must_use]
+    pub fn german(&self) -> String {
+        filled(self.rule.german(), self.details.iter().map(Detail::german))
+    }
+
+    /// The fault whose English text this is: serde carries a fault of one value as its text.
+    pub(super) fn read(message: &str) -> Option<Self> {
+        /// Rules that are looked at while a value is read.
+        const OF_VALUES: [Rule; 19] = [
+            Rule::HexForm,
+            Rule::AidForm,
+            Rule::StatusWordForm,
+            Rule::UsbForm,
+            Rule::BcdForm,
+            Rule::BcdRangeForm,
+            Rule::ScopeForm,
+            Rule::AtrLength,
+            Rule::AtrOutsideMask,
+            Rule::TransformForm,
+            Rule::TitleForm,
+            Rule::Id,
+            Rule::SchemaForm,
+            Rule::Verb,
+            Rule::PatternLength,
+            Rule::PatternControl,
+            Rule::PatternTooLarge,
+            Rule::PatternBracket,
+            Rule::PatternSyntax,
+        ];
+        let found = |rule: Rule| {
+            let mut pieces = rule.english().split("{}");
+            let mut rest = message.strip_prefix(pieces.next()?)?;
+            let mut details = Vec::new();
+            for piece in pieces {
+                let end = if piece.is_empty() { rest.len() } else { rest.find(piece)? };
+                // Only what an expression's reader says is not a piece of the file.
+                let said = matches!(rule, Rule::PatternBracket | Rule::PatternSyntax) && details.is_empty();
+                let text = rest[..end].into();
+                details.push(if said { Detail::Foreign(text) } else { Detail::Word(text) });
+                rest = &rest[end + piece.len()..];
+            }
+            rest.is_empty().then_some(Self { rule, details })
+        };
+        OF_VALUES.into_iter().find_map(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once() {
+        let used: std::collections::BTreeSet<_> = Rule::ALL.iter().map(|rule| rule.code()).collect();
+        assert_eq!(used, Fault::CODES.into_iter().collect());
+    }
+
+    #[test]
+    fn a_fault_is_read_from_its_text() {
+        let faults = [
+            Rule::HexForm.into(),
+            Rule::Verb.of(["flash"]),
+            Rule::PatternSyntax.with([Detail::Foreign("unclosed group".into())]),
+            Rule::PatternBracket.with([Detail::Foreign("unclosed group".into()), "(".into(), "(".into(), "(".into()]),
+            Rule::PatternLength.into(),
+        ];
+        for fault in faults {
+            assert_eq!(Fault::read(&fault.to_string()), Some(fault.clone()), "{fault}");
         }
+        assert_eq!(Fault::read("a value was too large"), None);
+    }
+
+    #[test]
+    fn a_value_is_no_place_to_fill() {
+        let fault = Rule::FileName.of(["{}", "x"]);
+        assert_eq!(fault.to_string(), "the file of profile `{}` is called `x.toml`");
+        assert_eq!(fault.german(), "die Datei des Profils `{}` heißt `x.toml`");
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{card::Method, card_match::Aid, error::Fault, hex::Hex, pattern::Pattern};
+use super::{card::Method, card_match::Aid, error::Fault, hex::Hex, pattern::Pattern, rule::Rule};
 use crate::tlv::{self, Tlv, TlvError};
 
 /// Longest identity that is taken from a card, in characters.
@@ -65,11 +65,11 @@ pub enum Step {
 }
 
 impl Step {
-    /// The application the step selects.
-    pub(super) fn aid(&self) -> Option<&[u8]> {
+    /// The application the step selects, and the name of the key that has it.
+    pub(super) fn aid(&self) -> Option<(&'static str, &[u8])> {
         match self {
-            Self::Select { aid } => Some(aid.bytes()),
-            Self::SelectApplication { application } => Some(&application.0),
+            Self::Select { aid } => Some(("aid", aid.bytes())),
+            Self::SelectApplication { application } => Some(("application", &application.0)),
             _ => None,
         }
     }
@@ -91,35 +91,51 @@ impl Step {
         self.most().is_none_or(|most| u32::try_from(bytes).is_ok_and(|bytes| bytes > most))
     }
 
-    pub(super) fn check(&self, method: Method) -> Result<(), Fault> {
-        let (belongs, expected) = match self {
-            Self::Select { .. } => (method == Method::FileRead, None),
-            Self::SelectFile { fid } => (method == Method::FileRead, (fid.0.len() != 2).then_some("fid: two bytes")),
-            Self::ReadBinary { sfi, max, class } => {
-                let legal = sfi.is_none_or(|sfi| (1..=30).contains(&sfi))
-                    && (1..=4096).contains(max)
-                    && matches!(class, 0x00 | 0xFF);
-                (method == Method::FileRead, (!legal).then_some("sfi 1 to 30, max 1 to 4096, class 0x00 or 0xFF"))
-            }
-            Self::GetData { tag } => {
-                (method == Method::FileRead, (!(1..=3).contains(&tag.0.len())).then_some("tag: 1 to 3 bytes"))
-            }
-            Self::ReadBlock { len, .. } => {
-                (method == Method::StorageRead, (!matches!(len, 4 | 16)).then_some("len: 4 or 16"))
-            }
-            Self::SelectApplication { application } => {
-                (method == Method::DesfireRead, (application.0.len() != 3).then_some("application: three bytes"))
-            }
-            Self::ReadFile { file, len, .. } => {
-                let legal = *file < 32 && (1..=4096).contains(len);
-                (method == Method::DesfireRead, (!legal).then_some("file 0 to 31, len 1 to 4096"))
-            }
-        };
-        match (belongs, expected) {
-            (false, _) => Err(Fault::Method("the step does not belong to the method".to_owned())),
-            (true, Some(expected)) => Err(Fault::Value(expected.to_owned())),
-            (true, None) => Ok(()),
+    /// The word in a profile.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Select { .. } => "select",
+            Self::SelectFile { .. } => "select_file",
+            Self::ReadBinary { .. } => "read_binary",
+            Self::ReadBlock { .. } => "read_block",
+            Self::GetData { .. } => "get_data",
+            Self::SelectApplication { .. } => "select_application",
+            Self::ReadFile { .. } => "read_file",
         }
+    }
+
+    /// The method the step belongs to.
+    const fn method(&self) -> Method {
+        match self {
+            Self::Select { .. } | Self::SelectFile { .. } | Self::ReadBinary { .. } | Self::GetData { .. } => {
+                Method::FileRead
+            }
+            Self::ReadBlock { .. } => Method::StorageRead,
+            Self::SelectApplication { .. } | Self::ReadFile { .. } => Method::DesfireRead,
+        }
+    }
+
+    /// The key within the step that is wrong, and why.
+    pub(super) fn check(&self, method: Method) -> Result<(), (&'static str, Fault)> {
+        if self.method() != method {
+            return Err(("op", Rule::StepElsewhere.of([self.word(), method.word()])));
+        }
+        let bytes = 1..=4096_u16;
+        let broken = match self {
+            Self::SelectFile { fid } if fid.0.len() != 2 => ("fid", Rule::StepFid),
+            Self::ReadBinary { sfi: Some(sfi), .. } if !(1..=30).contains(sfi) => ("sfi", Rule::StepSfi),
+            Self::ReadBinary { max, .. } if !bytes.contains(max) => ("max", Rule::StepMax),
+            Self::ReadBinary { class, .. } if !matches!(class, 0x00 | 0xFF) => ("class", Rule::StepClass),
+            Self::GetData { tag } if !(1..=3).contains(&tag.0.len()) => ("tag", Rule::StepTag),
+            Self::ReadBlock { len, .. } if !matches!(len, 4 | 16) => ("len", Rule::StepBlockLength),
+            Self::SelectApplication { application } if application.0.len() != 3 => {
+                ("application", Rule::StepApplication)
+            }
+            Self::ReadFile { file: 32.., .. } => ("file", Rule::StepFile),
+            Self::ReadFile { len, .. } if !bytes.contains(len) => ("len", Rule::StepMax),
+            _ => return Ok(()),
+        };
+        Err((broken.0, broken.1.into()))
     }
 }
 
@@ -175,40 +191,35 @@ impl Extract {
         usize::from(self.step).checked_sub(1).and_then(|index| steps.get(index))
     }
 
-    /// Whether it can work at all on what a step brings, at most `max_answer` bytes.
-    pub(super) fn check(&self, steps: &[Step], max_answer: u32) -> Result<(), Fault> {
+    /// Whether it can work at all on what a step brings, at most `max_answer` bytes; else the key that is wrong, and why.
+    pub(super) fn check(&self, steps: &[Step], max_answer: u32) -> Result<(), (&'static str, Fault)> {
         let most = self.step(steps).and_then(Step::most).map(|most| most.min(max_answer));
-        let Some(most) = most else {
-            return Err(Fault::Value("step: the number of a step that reads, counted from 1".to_owned()));
-        };
+        let Some(most) = most else { return Err(("step", Rule::ExtractStep.into())) };
         let ways = [self.tlv.is_some(), self.slice.is_some(), self.regex.is_some()];
         if ways.into_iter().filter(|given| *given).count() != 1 {
-            return Err(Fault::Value("exactly one of tlv, slice and regex is expected".to_owned()));
+            return Err(("", Rule::ExtractOneWay.into()));
         }
         let tag_lengths = self.tlv.iter().flatten().map(|tag| tag.0.len());
         if self.tlv.as_ref().is_some_and(|tags| !(1..=3).contains(&tags.len()))
             || tag_lengths.into_iter().any(|len| !(1..=3).contains(&len))
         {
-            return Err(Fault::Value("tlv: one to three tags of one to three bytes".to_owned()));
+            return Err(("tlv", Rule::ExtractTags.into()));
         }
         if let Some((offset, len)) = self.slice {
             let longest = self.decode.longest();
             if !(1..=longest).contains(&usize::from(len)) {
-                return Err(Fault::Value(format!("slice: [offset, length], length 1 to {longest} with this decode")));
+                return Err(("slice", Rule::ExtractSliceLength.of([&longest.to_string()])));
             }
             let end = u32::from(offset) + u32::from(len);
             if end > most {
-                let text = format!("slice: it ends at byte {end}, but step {} brings at most {most} bytes", self.step);
-                return Err(Fault::Value(text));
+                let numbers = [end, self.step.into(), most].map(|number| number.to_string().into());
+                return Err(("slice", Rule::ExtractSliceEnd.with(numbers)));
             }
         }
         if self.regex.is_some() && self.decode != Decode::Ascii {
-            return Err(Fault::Value("an expression reads ASCII: decode = \"ascii\"".to_owned()));
+            return Err(("decode", Rule::ExtractAscii.into()));
         }
-        if self.regex.as_ref().is_some_and(|regex| regex.groups() == 0) {
-            return Err(Fault::Value("regex: the number stands in a group, such as \"NR=([0-9]+)\"".to_owned()));
-        }
-        Ok(())
+        self.regex.as_ref().map_or(Ok(()), Pattern::captures_something).map_err(|fault| ("regex", fault))
     }
 }
 
@@ -301,24 +312,23 @@ pub enum UidTransform {
 }
 
 impl TryFrom<String> for UidTransform {
-    type Error = &'static str;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        const EXPECTED: &str = "a UID transform is reverse, dec, pad:1 to pad:40, or prefix: with up to 16 letters and \
-                                digits";
+    fn try_from(text: String) -> Result<Self, Fault> {
+        Self::parse(&text).ok_or_else(|| Rule::TransformForm.into())
+    }
+}
+
+impl UidTransform {
+    fn parse(text: &str) -> Option<Self> {
         let plain =
             |prefix: &&str| (1..=16).contains(&prefix.len()) && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric());
         match text.split_once(':') {
-            None if text == "reverse" => Ok(Self::Reverse),
-            None if text == "dec" => Ok(Self::Dec),
-            Some(("pad", width)) => match usize::from_str(width) {
-                Ok(width @ 1..=40) => Ok(Self::Pad(width)),
-                _ => Err(EXPECTED),
-            },
-            Some(("prefix", prefix)) => {
-                Some(prefix).filter(plain).map(|prefix| Self::Prefix(prefix.to_owned())).ok_or(EXPECTED)
-            }
-            _ => Err(EXPECTED),
+            None if text == "reverse" => Some(Self::Reverse),
+            None if text == "dec" => Some(Self::Dec),
+            Some(("pad", width)) => usize::from_str(width).ok().filter(|width| (1..=40).contains(width)).map(Self::Pad),
+            Some(("prefix", prefix)) => Some(prefix).filter(plain).map(|prefix| Self::Prefix(prefix.to_owned())),
+            _ => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{error::Fault, pattern::Pattern};
+use super::{error::Fault, pattern::Pattern, rule::Rule};
 
 /// Kinds of records that hold text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -27,13 +27,13 @@ pub struct NdefNumber {
 }
 
 impl NdefNumber {
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    /// The key that is wrong, and why.
+    pub(super) fn check(&self) -> Result<(), (&'static str, Fault)> {
         match (&self.parameter, &self.regex, self.record) {
-            (Some(_), None, NdefRecord::Uri) | (None, Some(_), _) => Ok(()),
-            (Some(_), None, NdefRecord::Text) => {
-                Err(Fault::Method("only the record \"uri\" has parameters".to_owned()))
-            }
-            _ => Err(Fault::Method("exactly one of parameter and regex is expected".to_owned())),
+            (Some(_), None, NdefRecord::Uri) => Ok(()),
+            (None, Some(regex), _) => regex.captures_something().map_err(|fault| ("regex", fault)),
+            (Some(_), None, NdefRecord::Text) => Err(("parameter", Rule::NdefParameter.into())),
+            _ => Err(("", Rule::NdefOneWay.into())),
         }
     }
 

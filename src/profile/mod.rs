@@ -25,12 +25,14 @@ mod extract;
 mod hex;
 mod message;
 mod overlap;
+mod part;
 mod pattern;
 mod payment;
 mod plain;
 mod preamble;
 mod reader;
 mod reader_match;
+mod rule;
 mod shipped;
 mod signal;
 mod text;
@@ -41,7 +43,7 @@ use overlap::Overlap;
 use thiserror::Error;
 
 pub use self::{
-    atr::{Atr, AtrError, AtrPattern, AtrPatternError, MAX_ATR_LEN, StorageCard, Structure},
+    atr::{Atr, AtrError, AtrPattern, MAX_ATR_LEN, StorageCard, Structure},
     card::{
         Action, Auth, CardProfile, CardTests, Identify, IssuerScope, KeysFrom, Limits, LogMask, Method, Privacy,
         RejectClass, SampleAtr, SampleUid,
@@ -49,21 +51,20 @@ pub use self::{
     card_match::{
         Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
-    error::{Fault, ProfileError},
+    error::{Detail, Fault, ProfileError},
     extract::{Decode, Extract, ExtractError, MAX_IDENTITY, NumberCheck, SampleRead, Step, UidTransform, uid_text},
-    hex::{Hex, HexError},
+    hex::Hex,
     message::{NdefNumber, NdefRecord, SampleMessage, SunParameters, query_parameter},
-    pattern::{
-        Bcd, BcdError, BcdRange, BcdRangeError, MAX_PATTERN_LEN, Pattern, PatternError, ProfileId, ProfileIdError,
-        UsbId, UsbIdError,
-    },
+    part::Part,
+    pattern::{Bcd, BcdRange, MAX_PATTERN_LEN, Pattern, ProfileId, UsbId},
     preamble::{Evidence, EvidenceStatus, Messages, SCHEMA, Texts, Topic},
     reader::{
         Capability, Escape, FirmwareStatus, Host, HostDriver, HostLinux, KnownFirmware, Quirk, Quirks, ReaderProfile,
         ReaderTests, SampleName, Technology, Timing, UidOrder, UidOrders,
     },
     reader_match::{Driver, Interface, NamePattern, ReaderMatch, Sighting, SlotRole, SlotRule, System},
-    signal::{Family, LedBits, MAX_SIGNAL, Moment, PersistentSettings, SignalStep, Signals, Verb, VerbError},
+    rule::Rule,
+    signal::{Family, LedBits, MAX_SIGNAL, Moment, PersistentSettings, SignalStep, Signals, Verb},
     text::{MAX_TEXT_LEN, Profile, ProfileText, load},
 };
 use crate::domain::ids::Digest;
@@ -140,7 +141,7 @@ pub struct Note {
     /// The one that is behind it.
     pub lower: (Layer, ProfileId),
     /// What both fit.
-    pub what: String,
+    pub what: Detail,
 }
 
 impl fmt::Display for Note {
@@ -190,7 +191,7 @@ impl ProfileCatalog {
         let mut cards: BTreeMap<ProfileId, Vec<CardProfile>> = BTreeMap::new();
         for (index, text) in texts.iter().enumerate() {
             if index >= MAX_TEXTS {
-                let (file, fault) = (text.file().to_owned(), Fault::TooMany);
+                let (file, fault) = (text.file().to_owned(), Rule::TooMany.into());
                 self.errors.push(ProfileError { layer, file, line: None, key: None, fault });
                 continue;
             }
@@ -221,8 +222,10 @@ impl ProfileCatalog {
         let mut ones = BTreeMap::new();
         for (id, mut same) in claimed {
             if same.len() > 1 {
-                for profile in &same {
-                    self.refuse(texts, origin(profile), "id", Fault::DuplicateId);
+                for (at, profile) in same.iter().enumerate() {
+                    let other = origin(&same[usize::from(at == 0)]);
+                    let place = error::place(&other.file, other.line(texts, "id"), "");
+                    self.refuse(texts, origin(profile), "id", Rule::DuplicateId.of([&place]));
                 }
             } else if let Some(profile) = same.pop() {
                 ones.insert(id, profile);
@@ -248,7 +251,7 @@ impl ProfileCatalog {
                 let (Some(_), Some(theirs)) = (profiles.remove(&ids[at]), origins.get(&ids[other])) else { continue };
                 let place = error::place(&theirs.file, theirs.line(texts, &keys[other]), &keys[other]);
                 let other = format!("`{}` ({place})", ids[other]);
-                let fault = Fault::Ambiguous { other: other.into(), what: what.as_str().into() };
+                let fault = Rule::Ambiguous.with([other.into(), what.clone()]);
                 self.refuse(texts, &origins[&ids[at]], &keys[at], fault);
             }
         }
@@ -348,12 +351,6 @@ impl ProfileCatalog {
             title,
         })
     }
-
-    /// What is in force and what is not, line by line, for the service tool.
-    #[must_use]
-    pub fn report(&self) -> Report<'_> {
-        Report(self)
-    }
 }
 
 /// The reader profile that fits best, and another one that fits just as well.
@@ -389,22 +386,4 @@ pub struct Listed<'a> {
     pub status: EvidenceStatus,
     /// Its name for people.
     pub title: &'a str,
-}
-
-/// Prints a catalogue: a line per profile with layer and evidence. [`ProfileCatalog::notes`] and
-/// [`ProfileCatalog::errors`] have the rest.
-#[derive(Debug, Clone, Copy)]
-pub struct Report<'a>(&'a ProfileCatalog);
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Listed { kind, id, layer, status, title, .. } in self.0.listed() {
-            let status = match status {
-                EvidenceStatus::Tested => "tested",
-                EvidenceStatus::Untested => "untested",
-            };
-            writeln!(f, "{kind:6} {:24} {:14} {status:8} {title}", id.as_str(), layer.to_string())?;
-        }
-        Ok(())
-    }
 }

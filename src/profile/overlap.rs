@@ -7,6 +7,8 @@ use super::{
     Note,
     atr::Atr,
     card::CardProfile,
+    error::Detail,
+    part::Part,
     pattern::ProfileId,
     reader::ReaderProfile,
     reader_match::{Sighting, System},
@@ -17,7 +19,7 @@ use super::{
 pub(super) struct Overlap {
     pub ids: [ProfileId; 2],
     pub keys: [String; 2],
-    pub what: String,
+    pub what: Detail,
 }
 
 /// Pairs of readers' profiles of one layer with the same rank: nothing says which of them is meant.
@@ -133,15 +135,16 @@ fn common_reader(
 fn told(both: [&ReaderProfile; 2], seen: &Sighting<'_>) -> Overlap {
     let matching = both.map(|reader| &reader.matching);
     let firmware = seen.bcd_device.filter(|_| matching.iter().all(|matching| matching.bcd_device.is_some()));
-    let mut what = match seen.usb {
-        Some(id) => format!("the USB id {id}"),
-        None => format!("the name `{}`", seen.name),
+    let (alone, with_firmware, seen_as) = match seen.usb {
+        Some(id) => (Part::UsbId, Part::UsbIdWithFirmware, Detail::from(id.to_string())),
+        None => (Part::Name, Part::NameWithFirmware, Detail::from(seen.name)),
     };
-    if let Some(bcd) = firmware {
-        what = format!("{what} with firmware 0x{bcd:04X}");
-    }
+    let mut what = match firmware {
+        Some(bcd) => with_firmware.with([seen_as, format!("{bcd:04X}").into()]),
+        None => alone.with([seen_as]),
+    };
     if seen.usb.is_none() && matching.iter().all(|matching| !matching.usb.is_empty()) {
-        what.push_str(", and where the system does not tell the USB id nothing but the name is left");
+        what = Part::OnlyTheName.with([what]);
     }
     let key = |reader: &ReaderProfile| match (firmware, seen.usb) {
         (Some(_), _) => "match.bcd_device".to_owned(),

@@ -4,37 +4,33 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
-use thiserror::Error;
+
+use super::{
+    error::{Detail, Fault},
+    part::Part,
+    rule::Rule,
+};
 
 /// Longest regular expression, in bytes.
 pub const MAX_PATTERN_LEN: usize = 256;
 /// Largest compiled regular expression, in bytes. Matching is linear in the text whatever the expression.
 const MAX_COMPILED_LEN: usize = 64 * 1024;
 
-/// Says that an error text is about a regular expression, so that it can be told from other values.
-pub(super) const PATTERN_ERROR: &str = "regular expression: ";
-
 /// A regular expression with a bound on its size.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern(Regex);
 
-/// Why a text is no [`Pattern`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{PATTERN_ERROR}{0}")]
-pub struct PatternError(String);
-
 impl TryFrom<String> for Pattern {
-    type Error = PatternError;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, PatternError> {
+    fn try_from(text: String) -> Result<Self, Fault> {
         if text.is_empty() || text.len() > MAX_PATTERN_LEN {
-            return Err(PatternError(format!("1 to {MAX_PATTERN_LEN} bytes are allowed")));
+            return Err(Rule::PatternLength.into());
         }
         // In "…" TOML takes `\b` for a backspace before anybody here sees it.
         if text.chars().any(char::is_control) {
-            let hint = r#"in "…" a backslash is written twice, or the expression is put between '…'"#;
-            return Err(PatternError(format!("it holds a control character; {hint}")));
+            return Err(Rule::PatternControl.into());
         }
         let built = RegexBuilder::new(&text)
             .size_limit(MAX_COMPILED_LEN)
@@ -42,27 +38,32 @@ impl TryFrom<String> for Pattern {
             .nest_limit(16)
             .build();
         built.map(Self).map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => PatternError("it compiles to more than 64 KiB".to_owned()),
+            regex::Error::CompiledTooBig(_) => Rule::PatternTooLarge.into(),
             // The crate draws the place over several lines; the last one says what is wrong.
             error => {
-                let wrong = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                PatternError(bare_bracket(&text).map_or(wrong.clone(), |hint| format!("{wrong}; {hint}")))
+                let told = error.to_string();
+                let said = told.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+                let said = Detail::Foreign(said.into());
+                match bare_bracket(&text) {
+                    Some(bracket) => {
+                        let bracket = Detail::from(bracket.to_string());
+                        Rule::PatternBracket.with([said, bracket.clone(), bracket.clone(), bracket])
+                    }
+                    None => Rule::PatternSyntax.with([said]),
+                }
             }
         })
     }
 }
 
-/// Advice on a bracket that means something to the engine and most likely only stood in a name.
-pub(super) fn bare_bracket(expression: &str) -> Option<String> {
+/// A bracket that means something to the engine and most likely only stood in a name.
+fn bare_bracket(expression: &str) -> Option<char> {
     let mut escaped = false;
-    let bracket = expression.chars().find(|c| {
+    expression.chars().find(|c| {
         let bare = !escaped && matches!(c, '[' | '(');
         escaped = !escaped && *c == '\\';
         bare
-    })?;
-    Some(format!(
-        r#"a `{bracket}` that stands in the name itself is written `\\{bracket}` in "…" or `\{bracket}` in '…'"#
-    ))
+    })
 }
 
 impl Pattern {
@@ -78,10 +79,14 @@ impl Pattern {
         Some(self.0.captures(text)?.get(1)?.as_str())
     }
 
-    /// Number of groups that can hold something.
-    #[must_use]
-    pub fn groups(&self) -> usize {
-        self.0.captures_len() - 1
+    /// The number that is looked for has a group to stand in.
+    pub(super) fn captures_something(&self) -> Result<(), Fault> {
+        if self.0.captures_len() > 1 { Ok(()) } else { Err(Rule::PatternGroup.of([self.as_str()])) }
+    }
+
+    /// What may be wrong with an expression that fits nothing it should.
+    pub(super) fn hint(&self) -> Detail {
+        bare_bracket(self.as_str()).map_or(Part::NoHint.into(), |bracket| Part::BracketHint.of(bracket))
     }
 
     /// The expression.
@@ -110,16 +115,11 @@ impl fmt::Debug for Pattern {
 #[serde(try_from = "String")]
 pub struct ProfileId(String);
 
-/// Not an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("an id has 1 to 40 lower-case letters, digits and hyphens, and begins with a letter or digit")]
-pub struct ProfileIdError;
-
 impl TryFrom<String> for ProfileId {
-    type Error = ProfileIdError;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, ProfileIdError> {
-        Self::new(&text).ok_or(ProfileIdError)
+    fn try_from(text: String) -> Result<Self, Fault> {
+        Self::new(&text).ok_or_else(|| Rule::Id.into())
     }
 }
 
@@ -155,17 +155,12 @@ pub struct UsbId {
     pub product: u16,
 }
 
-/// Not a USB id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a USB id is written as two times four hexadecimal digits, such as \"072F:2200\"")]
-pub struct UsbIdError;
-
 impl TryFrom<String> for UsbId {
-    type Error = UsbIdError;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, UsbIdError> {
-        let (vendor, product) = text.split_once(':').ok_or(UsbIdError)?;
-        Ok(Self { vendor: four_digits(vendor).ok_or(UsbIdError)?, product: four_digits(product).ok_or(UsbIdError)? })
+    fn try_from(text: String) -> Result<Self, Fault> {
+        let halves = text.split_once(':').and_then(|(one, two)| four_digits(one).zip(four_digits(two)));
+        halves.map(|(vendor, product)| Self { vendor, product }).ok_or_else(|| Rule::UsbForm.into())
     }
 }
 
@@ -188,34 +183,33 @@ pub struct BcdRange {
     below: Option<u16>,
 }
 
-/// Not a range of bcdDevice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a firmware range is written as \">=0x0206\", \"<0x0300\", or both with a comma between")]
-pub struct BcdRangeError;
-
 impl TryFrom<String> for BcdRange {
-    type Error = BcdRangeError;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, BcdRangeError> {
+    fn try_from(text: String) -> Result<Self, Fault> {
+        Self::parse(&text).ok_or_else(|| Rule::BcdRangeForm.into())
+    }
+}
+
+impl BcdRange {
+    fn parse(text: &str) -> Option<Self> {
         let (mut at_least, mut below) = (None, None);
         for part in text.split(',').map(str::trim) {
             let (bound, number) = match (part.strip_prefix(">=0x"), part.strip_prefix("<0x")) {
                 (Some(number), _) => (&mut at_least, number),
                 (_, Some(number)) => (&mut below, number),
-                _ => return Err(BcdRangeError),
+                _ => return None,
             };
-            if bound.replace(four_digits(number).ok_or(BcdRangeError)?).is_some() {
-                return Err(BcdRangeError);
+            if bound.replace(four_digits(number)?).is_some() {
+                return None;
             }
         }
         if below.is_some_and(|below| below <= at_least.unwrap_or(0)) {
-            return Err(BcdRangeError);
+            return None;
         }
-        Ok(Self { at_least: at_least.unwrap_or(0), below })
+        Some(Self { at_least: at_least.unwrap_or(0), below })
     }
-}
 
-impl BcdRange {
     /// The lowest firmware of the range.
     #[must_use]
     pub const fn first(self) -> u16 {
@@ -234,16 +228,11 @@ impl BcdRange {
 #[serde(try_from = "String")]
 pub struct Bcd(pub u16);
 
-/// Not a firmware number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a firmware number is written as 0x and four hexadecimal digits, such as \"0x0203\"")]
-pub struct BcdError;
-
 impl TryFrom<String> for Bcd {
-    type Error = BcdError;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, BcdError> {
-        text.strip_prefix("0x").and_then(four_digits).map(Self).ok_or(BcdError)
+    fn try_from(text: String) -> Result<Self, Fault> {
+        text.strip_prefix("0x").and_then(four_digits).map(Self).ok_or_else(|| Rule::BcdForm.into())
     }
 }
 
@@ -259,7 +248,7 @@ mod tests {
         let both = range(">=0x0206, <0x0300").unwrap();
         assert!(both.contains(0x0206) && both.contains(0x02FF) && !both.contains(0x0300) && !both.contains(0x0205));
         for wrong in ["", "0x0206", ">=206", ">=0x206", "<0x0206,<0x0300", ">=0x0300,<0x0200", ">0x0206"] {
-            assert_eq!(range(wrong), Err(BcdRangeError), "{wrong}");
+            assert_eq!(range(wrong), Err(Rule::BcdRangeForm.into()), "{wrong}");
         }
     }
 
@@ -287,7 +276,7 @@ mod tests {
     fn usb_ids_are_four_and_four_digits() {
         assert_eq!(UsbId::try_from("072f:2200".to_owned()), Ok(UsbId { vendor: 0x072F, product: 0x2200 }));
         for wrong in ["", "072F", "72F:2200", "072F:22001", "+72F:2200", "072F:2200:1"] {
-            assert_eq!(UsbId::try_from(wrong.to_owned()), Err(UsbIdError), "{wrong}");
+            assert_eq!(UsbId::try_from(wrong.to_owned()), Err(Rule::UsbForm.into()), "{wrong}");
         }
     }
 }

@@ -5,6 +5,8 @@
 //! and the large ones elsewhere, after the lists of AIDs that EMV terminals carry, and the German ones after the girocard's
 //! technical documents. A scheme that is missing here is still not ours to read: this table catches slips, not malice.
 
+use super::{error::Detail, part::Part};
+
 /// RIDs with the schemes they belong to.
 const RIDS: [([u8; 5], &str); 27] = [
     ([0xA0, 0x00, 0x00, 0x00, 0x03], "Visa"),
@@ -39,11 +41,11 @@ const RIDS: [([u8; 5], &str); 27] = [
 const DIRECTORIES: [&[u8]; 2] = [b"1PAY.SYS.DDF01", b"2PAY.SYS.DDF01"];
 
 /// Whose payment application an AID names, the whole or its first bytes.
-pub(super) fn scheme(aid: &[u8]) -> Option<&'static str> {
+pub(super) fn scheme(aid: &[u8]) -> Option<Detail> {
     if DIRECTORIES.iter().any(|name| name.starts_with(aid) || aid.starts_with(name)) {
-        return Some("the directory of payment applications");
+        return Some(Part::PaymentDirectory.into());
     }
-    RIDS.iter().find(|(rid, _)| aid.starts_with(rid)).map(|(_, scheme)| *scheme)
+    RIDS.iter().find(|(rid, _)| aid.starts_with(rid)).map(|(_, scheme)| Detail::from(*scheme))
 }
 
 #[cfg(test)]
@@ -72,7 +74,9 @@ mod tests {
             ("A00000", None),
         ];
         for (aid, whose) in cases {
-            assert_eq!(scheme(&data_encoding::HEXUPPER.decode(aid.as_bytes()).unwrap()), whose, "{aid}");
+            let found =
+                scheme(&data_encoding::HEXUPPER.decode(aid.as_bytes()).unwrap()).map(|scheme| scheme.to_string());
+            assert_eq!(found.as_deref(), whose, "{aid}");
         }
     }
 }

@@ -1,87 +1,98 @@
 //! Plain words for what the TOML reader and serde say of a file. Whoever writes a profile reads here what to write, and
 //! nothing of how this program is built; every such sentence is made in this one place.
 
-use super::{error::Fault, pattern::PATTERN_ERROR, signal::VERB_ERROR};
+use super::{
+    error::{Detail, Fault},
+    part::Part,
+    rule::Rule,
+};
 
-/// What a message of serde means, and the key it misses, which is below the place that the message is about.
-pub(super) fn typing(message: &str) -> (Fault, Option<&str>) {
+/// What a message of serde about a key means, and the key it misses, which is below the place that the message is about.
+pub(super) fn typing<'m>(message: &'m str, key: Option<&str>) -> (Fault, Option<&'m str>) {
     let quoted = |head| message.strip_prefix(head)?.split_once('`');
-    if let Some((key, rest)) = quoted("unknown field `") {
-        (Fault::UnknownKey(unknown("key", key, rest)), None)
-    } else if let Some((word, rest)) = quoted("unknown variant `") {
-        (Fault::UnknownWord(unknown("word", word, rest)), None)
-    } else if let Some((key, _)) = quoted("missing field `") {
-        (Fault::Missing(format!("`{key}` is missing here")), Some(key))
-    } else if message.starts_with(PATTERN_ERROR) {
-        (Fault::Pattern(message.to_owned()), None)
-    } else if message.starts_with(VERB_ERROR) {
-        (Fault::UnknownWord(message.to_owned()), None)
+    if let Some((name, rest)) = quoted("unknown field `") {
+        (unknown(Rule::UnknownKey, Rule::UnknownKeyMeant, name, rest), None)
+    } else if let Some((name, rest)) = quoted("unknown variant `") {
+        (unknown(Rule::UnknownWord, Rule::UnknownWordMeant, name, rest), None)
+    } else if let Some((name, _)) = quoted("missing field `") {
+        (Rule::Missing.of([name]), Some(name))
     } else {
-        (Fault::Value(value(message).unwrap_or_else(|| message.to_owned())), None)
+        let fault = Fault::read(message).or_else(|| value(message, key));
+        (fault.unwrap_or_else(|| Rule::Unexpected.with([Detail::Foreign(message.into())])), None)
     }
 }
 
-/// What a message of the TOML reader means.
-pub(super) fn syntax(message: &str) -> Fault {
-    let mut text = message.replace('\n', "; ");
-    if message.contains("escape") {
-        text.push_str(r#"; in "…" a backslash is written twice, `"\\["`, or the text is put between '…', `'\['`"#);
+/// What a message of the TOML reader about these characters means, with what stands before them in their line.
+pub(super) fn syntax(message: &str, before: &str, there: &str) -> Fault {
+    let said = Detail::Foreign(message.replace('\n', "; ").into());
+    if let Some(quote) = there.chars().find(|c| matches!(c, '“' | '”' | '„' | '‟' | '‘' | '’' | '‚' | '«' | '»'))
+    {
+        return Rule::SyntaxQuotes.of([&quote.to_string()]);
     }
-    Fault::Syntax(text)
+    if message == "duplicate key" && !there.is_empty() {
+        return match before.trim_start().strip_prefix('[') {
+            Some(path) if !path.starts_with('[') => Rule::SyntaxHeadingTwice.of([&format!("{path}{there}"); 2]),
+            _ => Rule::SyntaxDuplicate.of([there]),
+        };
+    }
+    if message.contains("escape") { Rule::SyntaxBackslash.with([said]) } else { Rule::Syntax.with([said]) }
 }
 
 /// "invalid type: string "x", expected a sequence" → "the text "x" stands here; a list in [ ] is expected".
-fn value(message: &str) -> Option<String> {
+fn value(message: &str, key: Option<&str>) -> Option<Fault> {
     let (kind, rest) =
         message.split_once(": ").or_else(|| Some(("invalid length", message.strip_prefix("invalid length ")?)))?;
     if !matches!(kind, "invalid type" | "invalid value" | "invalid length") {
         return None;
     }
     let (there, wanted) = rest.rsplit_once(", expected ")?;
-    let there = match there.split_once(' ') {
-        _ if kind == "invalid length" => format!("a list of {there}"),
-        Some(("string", text)) => format!("the text {text}"),
-        Some(("integer", number)) => format!("the number {}", number.trim_matches('`')),
-        Some(("floating", rest)) => format!("the number {}", rest.trim_start_matches("point ").trim_matches('`')),
-        Some(("boolean", word)) => word.trim_matches('`').to_owned(),
+    let found = match there.split_once(' ') {
+        _ if kind == "invalid length" => Part::ListOf.of(there),
+        Some(("string", text)) => Part::Text.of(text),
+        Some(("integer", number)) => Part::Number.of(number.trim_matches('`')),
+        Some(("floating", rest)) => Part::Number.of(rest.trim_start_matches("point ").trim_matches('`')),
+        Some(("boolean", word)) => Part::Quoted.of(word.trim_matches('`')),
         _ => match there {
-            "sequence" => "a list".to_owned(),
-            "map" => "a table".to_owned(),
-            other => other.to_owned(),
+            "sequence" => Part::List.into(),
+            "map" => Part::Table.into(),
+            _ => Part::SomethingElse.into(),
         },
     };
-    Some(format!("{there} stands here; {} is expected", expected(wanted)))
+    let expected = match key {
+        Some(key) if wanted == "a sequence" && there == "map" => Part::ListHeading.of(key),
+        _ => expected(wanted),
+    };
+    Some(Rule::TypeExpected.with([found, expected]))
 }
 
-fn expected(wanted: &str) -> String {
-    let words = match wanted {
-        "a sequence" => "a list in [ ]",
-        "u8" => "a number from 0 to 255",
-        "u16" => "a number from 0 to 65535",
-        "u32" => "a number from 0 to 4294967295",
-        "i16" => "a number from -32768 to 32767",
-        "a string" | "string" | "string or table" => "a text in quotation marks",
-        "a boolean" => "true or false",
-        "a map" => "a table, [ ] as a heading or { } in a line",
-        "a tuple of size 2" => "a list of 2 numbers",
-        _ if wanted.contains("variant") || wanted.starts_with("enum ") => "a word in quotation marks",
-        _ if wanted.starts_with("struct ") || wanted.contains("tagged enum") => {
-            "a table, [ ] as a heading or { } in a line"
+fn expected(wanted: &str) -> Detail {
+    let number = |from: &str, to: &str| Part::ANumber.with([from.into(), to.into()]);
+    match wanted {
+        "a sequence" => Part::AList.into(),
+        "u8" => number("0", "255"),
+        "u16" => number("0", "65535"),
+        "u32" => number("0", "4294967295"),
+        "i16" => number("-32768", "32767"),
+        "a string" | "string" | "string or table" => Part::AText.into(),
+        "a boolean" => Part::TrueOrFalse.into(),
+        "a tuple of size 2" | "a tuple of size 2 or an array of size 2" => Part::TwoNumbers.into(),
+        _ if wanted.contains("variant") || wanted.starts_with("enum ") => Part::AWord.into(),
+        _ if wanted == "a map" || wanted.starts_with("struct ") || wanted.contains("tagged enum") => {
+            Part::ATable.into()
         }
-        other => other,
-    };
-    words.to_owned()
+        other => Detail::Foreign(other.into()),
+    }
 }
 
 /// `rest` is what follows the name: ", expected one of `a`, `b`".
-fn unknown(what: &str, name: &str, rest: &str) -> String {
+fn unknown(plain: Rule, meant: Rule, name: &str, rest: &str) -> Fault {
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    if known.is_empty() {
-        return format!("the {what} `{name}` is not known here, nor is any other");
+    let list: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+    let list = if list.is_empty() { Part::Nothing.into() } else { Detail::from(list.join(", ")) };
+    match nearest(name, &known) {
+        Some(near) => meant.with([name.into(), near.into(), list]),
+        None => plain.with([name.into(), list]),
     }
-    let meant = nearest(name, &known).map(|near| format!("; is `{near}` meant?")).unwrap_or_default();
-    format!("the {what} `{name}` is not known here{meant} Known are {}", known.join(", "))
-        .replace("here Known", "here. Known")
 }
 
 /// The known word that is a slip of the pen away.
@@ -115,16 +126,16 @@ mod tests {
         let cases = [
             (
                 "unknown field `wendor`, expected one of `id`, `vendor`",
-                "the key `wendor` is not known here; is `vendor` meant? Known are id, vendor",
+                "the key `wendor` is not known here; is `vendor` meant? Known: `id`, `vendor`",
             ),
             (
                 "unknown field `colour`, expected `os` or `regex`",
-                "the key `colour` is not known here. Known are os, regex",
+                "the key `colour` is not known here. Known: `os`, `regex`",
             ),
-            ("unknown field `x`, there are no fields", "the key `x` is not known here, nor is any other"),
+            ("unknown field `x`, there are no fields", "the key `x` is not known here. Known: nothing"),
             (
                 "unknown variant `contactles`, expected `contactless` or `contact`",
-                "the word `contactles` is not known here; is `contactless` meant? Known are contactless, contact",
+                "the word `contactles` is not known here; is `contactless` meant? Known: `contactless`, `contact`",
             ),
             ("missing field `title`", "`title` is missing here"),
             (
@@ -141,7 +152,7 @@ mod tests {
             ),
             (
                 "invalid type: boolean `true`, expected a string",
-                "true stands here; a text in quotation marks is expected",
+                "`true` stands here; a text in quotation marks is expected",
             ),
             (
                 "invalid length 1, expected a tuple of size 2",
@@ -150,9 +161,26 @@ mod tests {
             ("an AID has 5 to 16 bytes", "an AID has 5 to 16 bytes"),
         ];
         for (message, told) in cases {
-            assert_eq!(typing(message).0.to_string(), told);
+            assert_eq!(typing(message, None).0.to_string(), told);
         }
-        assert_eq!(typing("missing field `title`").1, Some("title"));
+        assert_eq!(typing("missing field `title`", None).1, Some("title"));
+        let (slot, _) = typing("invalid type: map, expected a sequence", Some("slot"));
+        assert_eq!(slot.to_string(), "a table stands here; a heading in two pairs of brackets, [[slot]] is expected");
+    }
+
+    #[test]
+    fn what_the_reader_of_toml_says_becomes_what_to_write() {
+        let cases = [
+            ("duplicate key", "", "vendor", "`vendor` stands there twice"),
+            ("duplicate key", "[", "slot", "[slot] stands there twice; several of them are written [[slot]]"),
+            ("duplicate key", "[tests.", "name", "several of them are written [[tests.name]]"),
+            ("string values must be quoted", "title = ", "„Acme“", "`„` is a typographic quotation mark"),
+            ("unclosed array, expected `]`", "", "", "this is not TOML: unclosed array, expected `]`"),
+        ];
+        for (message, before, there, told) in cases {
+            let found = syntax(message, before, there).to_string();
+            assert!(found.contains(told), "{found}");
+        }
     }
 
     #[test]

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use thiserror::Error;
 
-use super::error::Fault;
+use super::{error::Fault, rule::Rule};
 
 /// The one format of profile files this program reads.
 pub const SCHEMA: u32 = 1;
@@ -14,15 +13,11 @@ pub const SCHEMA: u32 = 1;
 #[serde(try_from = "u32")]
 pub(super) struct Schema;
 
-#[derive(Debug, Error)]
-#[error("schema 1 is expected")]
-pub(super) struct SchemaError;
-
 impl TryFrom<u32> for Schema {
-    type Error = SchemaError;
+    type Error = Fault;
 
-    fn try_from(schema: u32) -> Result<Self, SchemaError> {
-        if schema == SCHEMA { Ok(Self) } else { Err(SchemaError) }
+    fn try_from(schema: u32) -> Result<Self, Fault> {
+        if schema == SCHEMA { Ok(Self) } else { Err(Rule::SchemaForm.into()) }
     }
 }
 
@@ -43,23 +38,17 @@ impl Evidence {
     /// What a file can tell of it. Whether the transcripts are there, the tests of the shipped set look: elsewhere there is
     /// no folder of them.
     pub(super) fn check(&self) -> Result<(), (String, Fault)> {
-        let wrong = |key: &str, text: &str| Err((format!("evidence.{key}"), Fault::Value(text.to_owned())));
+        let wrong = |key: &str, rule: Rule| Err((format!("evidence.{key}"), rule.into()));
         if self.sources.iter().all(|source| source.trim().is_empty()) {
-            return wrong("sources", "say where the values come from: at least one document, log or measurement");
+            return wrong("sources", Rule::SourcesMissing);
         }
         if self.status == EvidenceStatus::Tested && self.transcripts.is_empty() {
-            return wrong(
-                "status",
-                "\"tested\" names at least one recording in `transcripts`; without one write \"untested\"",
-            );
+            return wrong("status", Rule::TestedWithoutRecording);
         }
         let outside =
             |name: &String| name.contains("..") || name.starts_with('/') || name.strip_suffix(".apdu").is_none();
         if self.transcripts.iter().any(outside) {
-            return wrong(
-                "transcripts",
-                "a recording is named as below tests/transcripts, such as \"probe/acme-100.apdu\"",
-            );
+            return wrong("transcripts", Rule::TranscriptName);
         }
         Ok(())
     }
@@ -150,17 +139,17 @@ impl Messages {
 
     /// Texts reach a screen: no control characters, bounded length; German as the language to fall back to.
     pub(super) fn check(&self) -> Result<(), (String, Fault)> {
-        let wrong = |key: String, text: &str| Err((key, Fault::Value(text.to_owned())));
+        let wrong = |key: String, rule: Rule| Err((key, rule.into()));
         if !self.is_empty() && !self.0.contains_key("de") {
-            return wrong("messages".to_owned(), "messages have at least a German text, [messages.de]");
+            return wrong("messages".to_owned(), Rule::MessagesGerman);
         }
         for (language, texts) in &self.0 {
             if !(2..=3).contains(&language.len()) || !language.bytes().all(|byte| byte.is_ascii_lowercase()) {
-                return wrong(format!("messages.{language}"), "a language is written like \"de\" or \"en\"");
+                return wrong(format!("messages.{language}"), Rule::MessagesLanguage);
             }
             let all = [&texts.unsupported, &texts.replug, &texts.wedge_mode, &texts.driver_missing, &texts.firmware];
             if all.into_iter().flatten().any(|text| text.len() > 300 || text.chars().any(char::is_control)) {
-                return wrong(format!("messages.{language}"), "a text has at most 300 bytes and no control characters");
+                return wrong(format!("messages.{language}"), Rule::MessageForm);
             }
         }
         Ok(())

@@ -11,9 +11,10 @@ use super::{
     Origin,
     error::Fault,
     hex::Hex,
-    pattern::{Bcd, Pattern, ProfileId, bare_bracket},
+    pattern::{Bcd, Pattern, ProfileId},
     preamble::{Evidence, Messages, Schema, Topic},
     reader_match::{ReaderMatch, SlotRole, SlotRule, System},
+    rule::Rule,
     signal::{Family, LedBits, Moment, SignalStep, Signals},
 };
 
@@ -432,40 +433,35 @@ impl ReaderProfile {
     /// Everything that one file can tell about itself; the key and the fault of the first thing that is wrong.
     pub(super) fn check(&self) -> Result<(), (String, Fault)> {
         let capability = &self.capability;
-        let value = |key: &str, text: &str| Err((key.to_owned(), Fault::Value(text.to_owned())));
+        let wrong = |key: &str, rule: Rule| Err((key.to_owned(), rule.into()));
         if self.matching.is_empty() && self.id.as_str() != super::GENERIC_READER {
-            let text =
-                "[match] does not tell which model it is; add `usb` or `names`. Only `generic-ccid` matches everything";
-            return Err(("match".to_owned(), Fault::MatchesEverything(text)));
+            return wrong("match", Rule::ReaderMatchEmpty);
         }
         if !(1..=256).contains(&capability.max_le) {
-            return value("capability.max_le", "1 to 256 bytes are allowed");
+            return wrong("capability.max_le", Rule::MaxLe);
         }
         if u32::from(capability.max_le) + 2 > capability.max_answer || capability.max_answer > 65_548 {
-            return value("capability.max_answer", "between max_le + 2 and 65548 bytes are allowed");
+            return wrong("capability.max_answer", Rule::MaxAnswer);
         }
         if !(5..=65_548).contains(&capability.max_command) {
-            return value("capability.max_command", "5 to 65548 bytes are allowed");
+            return wrong("capability.max_command", Rule::MaxCommand);
         }
         if capability.pcsc && self.slots.is_empty() {
-            return value("slot", "a reader that can be used has at least one [[slot]]");
+            return wrong("slot", Rule::SlotMissing);
         }
         if let Some(name) = self.timing.too_long() {
-            return value(&format!("timing.{name}"), "at most 60000 milliseconds are allowed");
+            return wrong(&format!("timing.{name}"), Rule::TimeTooLong);
         }
         let bits = self.escape.led_bits;
         if [bits.red, bits.green].into_iter().flatten().any(|bit| bit > 7) {
-            return value("escape.led_bits", "a bit is 0 to 7");
+            return wrong("escape.led_bits", Rule::LedBit);
         }
         self.signals.check(self.escape.family, bits)?;
         self.evidence.check()?;
         self.messages.check()?;
         let bad = self.known_firmware.iter().any(|firmware| firmware.status == FirmwareStatus::Bad);
         if bad && self.messages.in_language(Topic::Firmware, "de").is_none() {
-            return value(
-                "known_firmware",
-                "who knows bad firmware says in [messages.de] `firmware` what to do about it",
-            );
+            return wrong("known_firmware", Rule::BadFirmwareText);
         }
         self.check_samples()
     }
@@ -474,47 +470,46 @@ impl ReaderProfile {
         let samples = &self.tests.names;
         for (key, count) in [("name", samples.len()), ("firmware_texts", self.tests.firmware_texts.len())] {
             if count > MAX_SAMPLES {
-                return Err((
-                    format!("tests.{key}"),
-                    Fault::Value(format!("at most {MAX_SAMPLES} samples are allowed")),
-                ));
+                return Err((format!("tests.{key}"), Rule::SampleCount.into()));
             }
         }
         for (index, name) in self.matching.names.iter().enumerate() {
             let fits =
                 |sample: &SampleName| name.os.is_none_or(|os| os == sample.os) && name.regex.matches(&sample.name);
             if !samples.iter().any(fits) {
-                return Err((format!("match.names.{}.regex", index + 1), without_sample(&name.regex)));
+                return Err((format!("match.names.{}.regex", index + 1), self.without_sample(&name.regex)));
             }
         }
         for (index, rule) in self.slots.iter().enumerate() {
             let Some(regex) = &rule.name_regex else { continue };
             if !samples.iter().any(|sample| regex.matches(&sample.name)) {
-                return Err((format!("slot.{}.name_regex", index + 1), without_sample(regex)));
+                return Err((format!("slot.{}.name_regex", index + 1), self.without_sample(regex)));
             }
         }
         if let Some(regex) = &self.matching.firmware_text
             && !self.tests.firmware_texts.iter().any(|text| regex.matches(text))
         {
-            return Err(("match.firmware_text".to_owned(), without_sample(regex)));
+            return Err(("match.firmware_text".to_owned(), Rule::FirmwareTextWithoutSample.of([regex.as_str()])));
         }
         for (index, sample) in samples.iter().enumerate() {
             let role = self.slot_role(&sample.name);
             if role != sample.role {
-                let fault = Fault::SampleRole { name: sample.name.clone(), expected: sample.role, found: role };
+                let fault = Rule::SampleRole.of([&sample.name, role.word(), sample.role.word()]);
                 return Err((format!("tests.name.{}.role", index + 1), fault));
             }
         }
         for (index, atr) in self.tests.atrs.iter().enumerate() {
             if let Err(error) = super::atr::Atr::new(&atr.0).structure() {
-                return Err((format!("tests.atrs.{}", index + 1), Fault::Value(error.to_string())));
+                return Err((format!("tests.atrs.{}", index + 1), Rule::SampleAtrForm.with([error.part().into()])));
             }
         }
         Ok(())
     }
-}
 
-fn without_sample(regex: &Pattern) -> Fault {
-    let hint = bare_bracket(regex.as_str()).map(|hint| format!("; {hint}")).unwrap_or_default();
-    Fault::PatternWithoutSample { regex: regex.as_str().into(), hint: hint.into() }
+    fn without_sample(&self, regex: &Pattern) -> Fault {
+        if self.tests.names.is_empty() {
+            return Rule::NameWithoutSample.of([regex.as_str()]);
+        }
+        Rule::PatternWithoutSample.with([regex.as_str().into(), regex.hint()])
+    }
 }

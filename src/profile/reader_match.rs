@@ -157,6 +157,17 @@ pub enum SlotRole {
 }
 
 impl SlotRole {
+    /// The word in a profile.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Contactless => "contactless",
+            Self::Contact => "contact",
+            Self::Sam => "sam",
+            Self::Ignore => "ignore",
+        }
+    }
+
     /// The interface of cards in it; `None` if no customer's card can come from it.
     #[must_use]
     pub const fn interface(self) -> Option<Interface> {
@@ -170,12 +181,7 @@ impl SlotRole {
 
 impl fmt::Display for SlotRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Contactless => "contactless",
-            Self::Contact => "contact",
-            Self::Sam => "sam",
-            Self::Ignore => "ignore",
-        })
+        f.write_str(self.word())
     }
 }
 

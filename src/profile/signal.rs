@@ -4,9 +4,8 @@
 use std::{fmt, time::Duration};
 
 use serde::Deserialize;
-use thiserror::Error;
 
-use super::error::Fault;
+use super::{error::Fault, rule::Rule};
 
 /// Makers' sets of commands to the reader itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -27,6 +26,19 @@ pub enum Family {
     /// Identiv's.
     #[serde(rename = "identiv")]
     Identiv,
+}
+
+impl Family {
+    /// The word in a profile.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::AcsFf00 => "acs-ff00",
+            Self::AcsE0 => "acs-e0",
+            Self::HidAviator => "hid-aviator",
+            Self::Identiv => "identiv",
+        }
+    }
 }
 
 /// One thing a reader shall show or sound.
@@ -53,21 +65,10 @@ pub enum Verb {
 /// Longest tone or light, in milliseconds.
 pub const MAX_SIGNAL: u16 = 2000;
 
-/// Says that an error text is about a verb.
-pub(super) const VERB_ERROR: &str = "signal: ";
-
-/// Not a verb.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "{VERB_ERROR}`{0}` is none of buzzer_on_detect:on|off, led_green:MS, led_red:MS, led_blink, beep:MS, beep:MSxTIMES \
-     (at most 2000 ms, 5 times)"
-)]
-pub struct VerbError(String);
-
 impl TryFrom<String> for Verb {
-    type Error = VerbError;
+    type Error = Fault;
 
-    fn try_from(text: String) -> Result<Self, VerbError> {
+    fn try_from(text: String) -> Result<Self, Fault> {
         let time = |text: &str| text.parse().ok().filter(|time| (1..=MAX_SIGNAL).contains(time));
         let verb = match text.split_once(':') {
             None if text == "led_blink" => Some(Self::LedBlink),
@@ -82,7 +83,7 @@ impl TryFrom<String> for Verb {
             }
             _ => None,
         };
-        verb.ok_or(VerbError(text))
+        verb.ok_or_else(|| Rule::Verb.of([&text]))
     }
 }
 
@@ -156,15 +157,16 @@ impl Signals {
             [("at_start", &self.at_start), ("accept", &self.accept), ("reject", &self.reject), ("wait", &self.wait)];
         for (name, verbs) in lists {
             if verbs.len() > 4 {
-                return Err((format!("signals.{name}"), Fault::Value("at most 4 verbs are allowed".to_owned())));
+                return Err((format!("signals.{name}"), Rule::SignalCount.into()));
             }
             // A verb without bytes would be silent for ever, and nobody would know why.
             if let Some(verb) = verbs.iter().find(|verb| verb.steps(family, colours).is_none()) {
-                let text = format!(
-                    "no bytes are known for `{verb}`: acs-ff00 has all verbs, acs-e0 has beep, and light where \
-                     [escape] led_bits tells the colours"
-                );
-                return Err((format!("signals.{name}"), Fault::Value(text)));
+                let verb = verb.to_string();
+                let fault = match family {
+                    Family::None => Rule::SignalWithoutFamily.of([&verb]),
+                    _ => Rule::SignalWithoutBytes.of([family.word(), &verb]),
+                };
+                return Err((format!("signals.{name}"), fault));
             }
         }
         Ok(())

@@ -13,9 +13,10 @@ use super::{
     Layer, Origin,
     card::CardProfile,
     error::{Fault, ProfileError},
-    pattern::{ProfileId, ProfileIdError},
+    pattern::ProfileId,
     plain,
     reader::ReaderProfile,
+    rule::Rule,
 };
 use crate::domain::ids::Digest;
 
@@ -31,7 +32,7 @@ const MAX_MESSAGE_LEN: usize = 400;
 pub struct ProfileText {
     file: String,
     must_be_named_like_its_id: bool,
-    bytes: Result<Vec<u8>, String>,
+    bytes: Result<Vec<u8>, Fault>,
 }
 
 impl ProfileText {
@@ -41,11 +42,10 @@ impl ProfileText {
         Self { file: harmless(&name.into()), must_be_named_like_its_id: true, bytes: Ok(bytes) }
     }
 
-    /// A file or folder that could not be read, and why, as a sentence.
+    /// A file or folder that could not be read, and why.
     #[must_use]
-    pub fn unreadable(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        let reason = harmless(&reason.into());
-        Self { file: harmless(&name.into()), must_be_named_like_its_id: true, bytes: Err(reason) }
+    pub fn unreadable(name: impl Into<String>, why: Fault) -> Self {
+        Self { file: harmless(&name.into()), must_be_named_like_its_id: true, bytes: Err(why) }
     }
 
     /// A text out of an account's document, counted from 1.
@@ -88,16 +88,25 @@ impl Profile {
 /// [`ProfileError`] with the first thing that is wrong.
 pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError> {
     let place = Place { source, layer, text: "", table: None };
-    let bytes = source.bytes.as_ref().map_err(|reason| place.fault(None, Fault::Unreadable(reason.clone())))?;
+    let bytes = source.bytes.as_ref().map_err(|why| place.fault(None, why.clone()))?;
     if bytes.len() > MAX_TEXT_LEN {
-        return Err(place.fault(None, Fault::TooLarge));
+        return Err(place.fault(None, Rule::TooLarge));
     }
-    let text = str::from_utf8(bytes).map_err(|error| place.fault(None, Fault::NotUtf8(error.valid_up_to() + 1)))?;
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let right = error.valid_up_to();
+        let line = 1 + bytes[..right].iter().filter(|byte| **byte == b'\n').count();
+        ProfileError { line: Some(line), ..place.fault(None, Rule::NotUtf8.of([&(right + 1).to_string()])) }
+    })?;
     let place = Place { text, ..place };
-    let table = DeTable::parse(text)
-        .map_err(|error| place.at(error.span(), None, plain::syntax(&harmless(error.message()))))?;
+    let table = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        let before = text.get(..span.start).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
+        let there = text.get(span).unwrap_or_default();
+        let [message, before, there] = [error.message(), before, there].map(harmless);
+        place.at(error.span(), None, plain::syntax(&message, &before, &there))
+    })?;
     if table.get_ref().is_empty() {
-        return Err(place.fault(None, Fault::Empty));
+        return Err(place.fault(None, Rule::Empty));
     }
     let place = Place { table: Some(table.get_ref()), ..place };
     if let Some((key, span, fault)) = forbidden(table.get_ref()) {
@@ -118,7 +127,7 @@ pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError>
             profile.check().map_err(|(key, fault)| place.fault(Some(&key), fault))?;
             Ok(Profile::Card(Box::new(profile)))
         }
-        _ => Err(place.fault(Some("kind"), Fault::Kind)),
+        _ => Err(place.fault(Some("kind"), Rule::Kind)),
     }
 }
 
@@ -153,16 +162,16 @@ impl Place<'_> {
         match table.get("schema").map(Spanned::get_ref) {
             Some(DeValue::Integer(schema)) if schema.as_str() == "1" && schema.radix() == 10 => {}
             Some(DeValue::Integer(schema)) => {
-                return Err(self.fault(Some("schema"), Fault::Schema(harmless(schema.as_str()))));
+                return Err(self.fault(Some("schema"), Rule::SchemaOther.of([&harmless(schema.as_str())])));
             }
-            Some(_) => return Err(self.fault(Some("schema"), Fault::Schema("not a number".to_owned()))),
-            None => return Err(self.fault(Some("schema"), Fault::Schema("missing".to_owned()))),
+            Some(_) => return Err(self.fault(Some("schema"), Rule::SchemaForm)),
+            None => return Err(self.fault(Some("schema"), Rule::SchemaMissing)),
         }
-        let text = table.get("id").and_then(|id| id.get_ref().as_str()).unwrap_or_default();
-        let id = ProfileId::new(text).ok_or_else(|| self.fault(Some("id"), Fault::Id(ProfileIdError)))?;
+        let id = table.get("id").ok_or_else(|| self.fault(Some("id"), Rule::Missing.of(["id"])))?;
+        let id = id.get_ref().as_str().and_then(ProfileId::new).ok_or_else(|| self.fault(Some("id"), Rule::Id))?;
         let name = source.file.rsplit('/').next().unwrap_or_default();
         if source.must_be_named_like_its_id && name.strip_suffix(".toml") != Some(id.as_str()) {
-            return Err(self.fault(Some("id"), Fault::FileName { id: id.to_string() }));
+            return Err(self.fault(Some("id"), Rule::FileName.of([id.as_str(); 2])));
         }
         Ok(())
     }
@@ -170,12 +179,11 @@ impl Place<'_> {
     fn typed<T: DeserializeOwned>(&self) -> Result<T, ProfileError> {
         toml::from_str(self.text).map_err(|error| {
             let message = harmless(error.message());
-            let (fault, missing) = plain::typing(&message);
             let span = error.span();
             let known = span.as_ref().zip(self.table);
-            let Some(missing) = missing else {
-                return self.at(span.clone(), known.and_then(|(span, table)| key_at(table, span.start)), fault);
-            };
+            let key = known.and_then(|(span, table)| key_at(table, span.start));
+            let (fault, missing) = plain::typing(&message, key.as_deref());
+            let Some(missing) = missing else { return self.at(span.clone(), key, fault) };
             // What is missing has no place of its own: that of the table it belongs into, which the whole file has not.
             match known.and_then(|(span, table)| table_at(table, span)) {
                 Some(table) => self.at(span.clone(), Some(format!("{table}.{missing}")), fault),
@@ -185,9 +193,9 @@ impl Place<'_> {
     }
 
     /// A fault under a dotted key; the line is that of the deepest part of the key that the file has.
-    fn fault(&self, key: Option<&str>, fault: Fault) -> ProfileError {
+    fn fault(&self, key: Option<&str>, fault: impl Into<Fault>) -> ProfileError {
         let span = key.zip(self.table).and_then(|(key, table)| span_of(table, key));
-        self.at(span, key.map(str::to_owned), fault)
+        self.at(span, key.map(str::to_owned), fault.into())
     }
 
     fn at(&self, span: Option<Range<usize>>, key: Option<String>, fault: Fault) -> ProfileError {
@@ -240,21 +248,20 @@ fn forbidden(table: &DeTable<'_>) -> Option<(String, Range<usize>, Fault)> {
         let last = name.rsplit('.').next().unwrap_or_default();
         expressions += usize::from(matches!(last, "regex" | "name_regex" | "firmware_text"));
         if expressions > MAX_EXPRESSIONS {
-            let text = format!("at most {MAX_EXPRESSIONS} regular expressions are allowed");
-            return Some((name.to_owned(), key_span, Fault::Value(text)));
+            return Some((name.to_owned(), key_span, Rule::PatternCount.into()));
         }
         if names_a_key(last) {
-            return Some((name.to_owned(), key_span, Fault::KeyMaterial));
+            return Some((name.to_owned(), key_span, Rule::KeyMaterial.into()));
         }
         let signals = name.starts_with("signals.");
         match value.get_ref() {
             DeValue::String(text) if holds_a_known_key(text) => {
-                Some((name.to_owned(), value.span(), Fault::KeyMaterial))
+                Some((name.to_owned(), value.span(), Rule::KeyMaterial.into()))
             }
             DeValue::String(text) if signals && looks_like_bytes(text) => {
-                Some((name.to_owned(), value.span(), Fault::RawBytes))
+                Some((name.to_owned(), value.span(), Rule::RawBytes.into()))
             }
-            DeValue::Integer(_) if signals => Some((name.to_owned(), value.span(), Fault::RawBytes)),
+            DeValue::Integer(_) if signals => Some((name.to_owned(), value.span(), Rule::RawBytes.into())),
             _ => None,
         }
     })

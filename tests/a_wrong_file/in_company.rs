@@ -12,7 +12,7 @@ fn named(base: &str, id: &str) -> ProfileText {
 fn two_readers_alike_are_both_refused() {
     let catalog = ProfileCatalog::shipped().with_local(&[named(READER, "one"), named(READER, "two")]);
     assert_eq!(catalog.errors().len(), 2, "{:?}", catalog.errors());
-    assert!(catalog.errors().iter().all(|error| matches!(error.fault, Fault::Ambiguous { .. })));
+    assert!(catalog.errors().iter().all(|error| error.fault.rule == Rule::Ambiguous));
     assert_eq!(catalog.find_reader(&linux("Probe 00 00")).unwrap().id.as_str(), "generic-ccid");
 }
 
@@ -76,7 +76,7 @@ fn readers_are_alike_if_something_fits_both_with_the_same_rank() {
 fn one_that_goes_before_a_shipped_one_is_noted() {
     let copy = shipped_text("readers/acr1252u.toml").replace("id = \"acr1252u\"", "id = \"copy\"");
     let catalog = ProfileCatalog::shipped().with_local(&[ProfileText::from_file("copy.toml", copy.into_bytes())]);
-    assert!(catalog.errors().is_empty(), "{}", catalog.report());
+    assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
     let notes: Vec<String> = catalog.notes().iter().map(ToString::to_string).collect();
     assert_eq!(notes, ["local copy goes before shipped acr1252u: both fit the USB id 072F:223B"]);
     let same = ProfileText::from_file("acr1252u.toml", shipped_text("readers/acr1252u.toml").into_bytes());
@@ -121,10 +121,16 @@ fn patterns_that_overlap_are_alike_even_if_no_sample_shows_it() {
 
 #[test]
 fn two_files_with_one_id_are_both_refused() {
-    let catalog = ProfileCatalog::shipped().with_local(&[named(READER, "one"), named(READER, "one")]);
+    let files = [("a/one.toml", READER), ("b/one.toml", READER)]
+        .map(|(file, text)| ProfileText::from_file(file, text.replace("\"probe\"", "\"one\"").into_bytes()));
+    let catalog = ProfileCatalog::shipped().with_local(&files);
+    let told: Vec<String> = catalog.errors().iter().map(ToString::to_string).collect();
     assert_eq!(
-        catalog.errors().iter().map(|error| error.fault.clone()).collect::<Vec<_>>(),
-        [Fault::DuplicateId, Fault::DuplicateId]
+        told,
+        [
+            "a/one.toml:4: id: b/one.toml:4 has the same id; both are disabled [profile_duplicate_id]",
+            "b/one.toml:4: id: a/one.toml:4 has the same id; both are disabled [profile_duplicate_id]",
+        ]
     );
 }
 

@@ -32,8 +32,9 @@ text = "https://example.org/?n=1&n=2"
     let cases = [
         ("number = \"4917\"", "number = \"4918\"", "profile_value", "tests.ndef.1"),
         ("n=1&n=2", "n=1", "profile_value", "tests.ndef.2"),
-        ("number = \"4917\"\n", "", "profile_missing_key", "tests"),
-        ("record = \"uri\"", "record = \"text\"", "profile_method", "identify.ndef"),
+        ("number = \"4917\"\n", "", "profile_missing_key", "tests.ndef"),
+        ("record = \"uri\"", "record = \"text\"", "profile_method", "identify.ndef.parameter"),
+        ("parameter = \"n\"", "regex = \"n=[0-9]+\"", "profile_pattern", "identify.ndef.regex"),
         ("parameter = \"n\"", "parameter = \"n\", regex = \"(4)\"", "profile_method", "identify.ndef"),
         (", parameter = \"n\"", "", "profile_method", "identify.ndef"),
         ("ndef = { record = \"uri\", parameter = \"n\" }\n", "", "profile_method", "identify.ndef"),
@@ -113,7 +114,8 @@ fn is_told_in_plain_words() {
     for (base, from, to, told) in cases {
         assert!(base.contains(from), "the case changes nothing: {from}");
         let text = ProfileText::from_file("probe.toml", base.replacen(from, &to, 1).into_bytes());
-        let found = load(&text, Layer::Local).map_or_else(|error| error.to_string(), |_| "nothing".to_owned());
+        let found = load(&text, Layer::Local).map(drop).inspect_err(|error| is_german(&error.fault));
+        let found = found.map_or_else(|error| error.to_string(), |()| "nothing".to_owned());
         if !found.contains(told) {
             wrong.push(format!("{to}\n    expected {told}\n    found    {found}"));
         }
@@ -164,7 +166,7 @@ fn may_not_name_a_payment_application() {
     ];
     for aid in payment {
         let (code, line, key) = fault_of(&with_step(aid)).unwrap_err();
-        assert_eq!((code, line, key.as_str()), ("profile_payment", Some(17), "identify.steps.1"), "{aid}");
+        assert_eq!((code, line, key.as_str()), ("profile_payment", Some(17), "identify.steps.1.aid"), "{aid}");
         let (code, line, key) = fault_of(&with_match(aid)).unwrap_err();
         assert_eq!((code, line, key.as_str()), ("profile_payment", Some(12), "match.select.aid"), "{aid}");
         let never = format!("[privacy]\nnever_read = [\"{aid}\"]\n[[tests.atr]]");
@@ -187,21 +189,21 @@ fn may_not_look_where_nothing_can_be() {
     let (digits, hex) = ("slice = [0, 4], decode = \"ascii\"", "slice = [0, 4], decode = \"hex\"");
     let sample = |bytes: &str, number: &str| format!("bytes = \"{bytes}\"\nnumber = \"{number}\"");
     let right = sample("34393137", "4917");
-    let (extract, reads) = ("identify.extract", "tests.read.1");
+    let (slice, reads) = ("identify.extract.slice", "tests.read.1");
     let regex = |text: &str| format!("regex = \"{text}\", decode = \"ascii\"");
     let cases: [(&str, &str, &str, Option<(&str, &str)>); 19] = [
         (block, digits, &right, None),
         (block, hex, &right.replace("\"4917", "\"34393137"), None),
         (block, "slice = [12, 4], decode = \"ascii\"", &sample("00000000000000000000000034393137", "4917"), None),
-        (block, "slice = [0, 32], decode = \"ascii\"", &right, Some(("profile_value", extract))),
-        (block, "slice = [13, 4], decode = \"ascii\"", &right, Some(("profile_value", extract))),
-        (block, "slice = [65535, 1], decode = \"ascii\"", &right, Some(("profile_value", extract))),
-        (&block.replace("16", "4"), "slice = [0, 5], decode = \"ascii\"", &right, Some(("profile_value", extract))),
-        (block, "slice = [0, 0], decode = \"ascii\"", &right, Some(("profile_value", extract))),
+        (block, "slice = [0, 32], decode = \"ascii\"", &right, Some(("profile_value", slice))),
+        (block, "slice = [13, 4], decode = \"ascii\"", &right, Some(("profile_value", slice))),
+        (block, "slice = [65535, 1], decode = \"ascii\"", &right, Some(("profile_value", slice))),
+        (&block.replace("16", "4"), "slice = [0, 5], decode = \"ascii\"", &right, Some(("profile_value", slice))),
+        (block, "slice = [0, 0], decode = \"ascii\"", &right, Some(("profile_value", slice))),
         // More digits than a number has, more bytes than a number is counted from.
-        (file, "slice = [0, 33], decode = \"hex\"", &right, Some(("profile_value", extract))),
-        (file, "slice = [0, 17], decode = \"uint-be\"", &right, Some(("profile_value", extract))),
-        (file, &regex("NR=[0-9]+"), &right, Some(("profile_value", extract))),
+        (file, "slice = [0, 33], decode = \"hex\"", &right, Some(("profile_value", slice))),
+        (file, "slice = [0, 17], decode = \"uint-be\"", &right, Some(("profile_value", slice))),
+        (file, &regex("NR=[0-9]+"), &right, Some(("profile_pattern", "identify.extract.regex"))),
         (file, &regex("NR=([0-9]+)"), &sample("4E523D343931370000", "4917"), None),
         (file, &regex("NR=([0-9]+)"), "bytes = \"34393137\"", Some(("profile_missing_key", "tests.read"))),
         (file, &regex("NR=([0-9]+)"), &right, Some(("profile_value", reads))),

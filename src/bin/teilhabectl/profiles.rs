@@ -1,6 +1,6 @@
 //! `profiles check`: what is in force, what is not and why, and what was looked at.
 
-use std::{io::Write, path::Path};
+use std::path::Path;
 
 use anyhow::bail;
 use serde_json::json;
@@ -9,7 +9,7 @@ use teilhabe_terminal::{
         config::Config,
         profile_folder::{self, Ignored, ProfileFolder},
     },
-    profile::{EvidenceStatus, Note, ProfileCatalog, ProfileError},
+    profile::{EvidenceStatus, Listed, Note, ProfileCatalog, ProfileError},
 };
 
 use crate::{
@@ -68,14 +68,24 @@ const fn why(ignored: Ignored, language: Language) -> &'static str {
 
 /// For people: a line each for profiles in force, notes, files that are disabled, and files that are none.
 fn tell(language: Language, catalog: &ProfileCatalog, ignored: &[(String, Ignored)]) -> anyhow::Result<()> {
-    write!(std::io::stdout().lock(), "{}", catalog.report())?;
+    for Listed { kind, id, layer, status, title, .. } in catalog.listed() {
+        let kind = if kind == "reader" { words::KIND_READER } else { words::KIND_CARD };
+        let status = match status {
+            EvidenceStatus::Tested => words::TESTED,
+            EvidenceStatus::Untested => words::UNTESTED,
+        };
+        let [kind, layer, status] = [kind, words::layer(layer), status].map(|word| word.text(language));
+        say(format_args!("{kind:6} {:24} {layer:14} {status:9} {title}", id.as_str()))?;
+    }
     for Note { upper: (high, upper), lower: (low, lower), what } in catalog.notes() {
-        let values = [&high.to_string(), upper.as_str(), &low.to_string(), lower.as_str(), what];
+        let [high, low] = [*high, *low].map(|layer| words::layer(layer).text(language));
+        let values = [high, upper.as_str(), low, lower.as_str(), &words::detail(language, what)];
         say(words::PROFILE_NOTE.with(language, &values))?;
     }
     for error in catalog.errors() {
-        let (layer, place, fault) = (error.layer.to_string(), error.place(), words::fault(language, &error.fault));
-        say(words::PROFILE_DISABLED.with(language, &[&layer, &place, &fault, error.fault.code()]))?;
+        let layer = words::layer(error.layer).text(language);
+        let (place, fault) = (error.place(), words::fault(language, &error.fault));
+        say(words::PROFILE_DISABLED.with(language, &[layer, &place, &fault, error.fault.code()]))?;
     }
     for (file, reason) in ignored {
         say(words::FILE_IGNORED.with(language, &[file, why(*reason, language)]))?;

@@ -3,7 +3,10 @@
 
 use std::env;
 
-use teilhabe_terminal::{app::config::Config, profile::Fault};
+use teilhabe_terminal::{
+    app::config::Config,
+    profile::{Detail, Fault, Layer},
+};
 
 /// A language the interface is shipped with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,6 +207,13 @@ words! {
         "without what names the card its dialogue would be another; nothing was written"
         "ohne das, was die Karte benennt, liefe ihr Gespräch anders; nichts wurde geschrieben"
 
+    LAYER_SHIPPED "shipped" "shipped" "mitgeliefert"
+    LAYER_UPDATE "account_update" "account update" "vom Konto"
+    LAYER_LOCAL "local" "local" "eigen"
+    KIND_READER "kind_reader" "reader" "Leser"
+    KIND_CARD "kind_card" "card" "Karte"
+    TESTED "tested" "tested" "geprüft"
+    UNTESTED "untested" "untested" "ungeprüft"
     PROFILE_DISABLED "profile_disabled" "disabled: {} {}: {} [{}]" "außer Kraft: {} {}: {} [{}]"
     PROFILE_NOTE "profile_note"
         "note: {} {} goes before {} {}: both fit {}"
@@ -224,49 +234,29 @@ words! {
         "{} ist eine Datei; den Ordner angeben: teilhabectl profiles check {}"
 }
 
-/// What is wrong with a profile file. In German by its kind, with the program's own English words behind where they name
-/// something that only they know; the run book has the rest.
+/// What is wrong with a profile file.
 pub fn fault(language: Language, fault: &Fault) -> String {
-    let detail = fault.to_string();
-    if language == Language::English {
-        return detail;
+    match language {
+        Language::German => fault.german(),
+        Language::English => fault.to_string(),
     }
-    let (kind, known) = match fault {
-        Fault::Unreadable(_) => ("Datei oder Ordner ist nicht lesbar", true),
-        Fault::Empty => ("die Datei ist leer", false),
-        Fault::TooLarge => ("die Datei ist größer als 64 KiB", false),
-        Fault::NotUtf8(_) => ("die Datei ist kein Text in UTF-8", true),
-        Fault::Syntax(_) => ("das ist kein TOML", true),
-        Fault::UnknownKey(_) => ("diesen Schlüssel gibt es nicht", true),
-        Fault::UnknownWord(_) => ("dieses Wort gibt es hier nicht", true),
-        Fault::Missing(_) => ("ein Schlüssel fehlt", true),
-        Fault::Value(_) => ("der Wert ist nicht erlaubt", true),
-        Fault::Schema(_) => ("`schema` muss 1 sein", false),
-        Fault::Kind => ("`kind` ist \"reader\" oder \"card\"", false),
-        Fault::Id(_) => ("die `id` ist kein einfacher Name", true),
-        Fault::FileName { .. } => ("die Datei muss heißen wie ihr Profil", true),
-        Fault::TooMany => ("mehr als 256 Profile; dieses bleibt außen vor", false),
-        Fault::DuplicateId => ("eine andere Datei hat dieselbe `id`; beide sind außer Kraft", false),
-        Fault::KeyMaterial => {
-            ("diese Zeile löschen: Schlüssel einer Karte gehören in ein SAM oder zum Konto, nie in ein Profil", false)
-        }
-        Fault::RawBytes => ("rohe Bytes; Signale sind benannte Verben wie \"led_green:300\"", false),
-        Fault::Pattern(_) => ("der Ausdruck ist falsch oder zu groß", true),
-        Fault::PatternWithoutSample { .. } => {
-            ("der Ausdruck passt auf keines der eigenen Beispiele unter [tests] für dasselbe System", true)
-        }
-        Fault::SampleRole { .. } => ("ein Beispiel bekommt eine andere Rolle, als die Datei sagt", true),
-        Fault::SampleAtr { .. } => ("ein Beispiel-ATR passt nicht, wie die Datei sagt", true),
-        Fault::MatchesEverything(_) => ("[match] nennt keine Bedingung, die etwas unterscheidet", true),
-        Fault::Payment { .. } => ("eine Zahlungsanwendung; löschen: an Bankkarten wird nichts gesendet", true),
-        Fault::LevelTooHigh { .. } => ("die Stufe liegt über dem, was das Verfahren beweisen kann", true),
-        Fault::Method(_) => ("das Verfahren geht nicht mit dem, was das Profil sagt", true),
-        Fault::NeverRead(_) => ("ein Schritt liest, was [privacy] never_read verbietet", true),
-        Fault::Ambiguous { .. } => {
-            ("zwei Profile passen auf dasselbe und haben denselben Rang; beide sind außer Kraft", true)
-        }
-    };
-    if known { format!("{kind} ({detail})") } else { kind.to_owned() }
+}
+
+/// What two profiles both fit.
+pub fn detail(language: Language, detail: &Detail) -> String {
+    match language {
+        Language::German => detail.german(),
+        Language::English => detail.to_string(),
+    }
+}
+
+/// Where a profile comes from.
+pub const fn layer(layer: Layer) -> Word {
+    match layer {
+        Layer::Shipped => LAYER_SHIPPED,
+        Layer::Update => LAYER_UPDATE,
+        Layer::Local => LAYER_LOCAL,
+    }
 }
 
 #[cfg(test)]
