@@ -4,7 +4,7 @@ use std::{ffi::CStr, time::Duration};
 
 use pcsc::{Context, Error, Protocols, ReaderState, ShareMode, State, Transaction};
 
-use super::error::{call, channel_error};
+use super::error::{call, call_or, channel_error};
 use crate::ports::{CardChannel, ChannelError, Disposition};
 
 /// Largest extended answer with its status word and room for what drivers put around it (pcsc-lite's
@@ -82,7 +82,8 @@ fn taken_up(outcome: Result<(), Error>) -> Result<(), ChannelError> {
 
 impl CardChannel for PcscChannel<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        match call(|| self.transaction.transmit(command, self.answer)) {
+        // The crate panics over a handle without a protocol: it was connected in the moment of another program's reset.
+        match call_or(Error::ProtoMismatch, || self.transaction.transmit(command, self.answer)) {
             Ok(answer) if answer.len() < 2 => {
                 let length = answer.len();
                 Err(self.gone_or(ChannelError::Short(length)))

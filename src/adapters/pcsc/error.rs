@@ -10,7 +10,12 @@ use crate::ports::{ChannelError, ReaderError};
 /// Runs one call of the PC/SC crate. Its debug build panics on error codes it does not know, and every build on
 /// protocols it does not know; a driver's invention must not end the reader thread.
 pub(super) fn call<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Error::UnknownError))
+    call_or(Error::UnknownError, call)
+}
+
+/// The same where a panic means this.
+pub(super) fn call_or<T>(panicked: Error, call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(panicked))
 }
 
 /// The connection to the service is of no use any more; only a new context is. Windows stops its service with the last
