@@ -353,7 +353,7 @@ async fn keep_house(shared: Rc<Shared>) {
         // In slices, between which taps go on.
         loop {
             match shared.journal.run(move |journal| journal.purge(now)).await {
-                Ok(Ok(purged)) if purged.more => tokio::time::sleep(limits::SCRUB_PAUSE).await,
+                Ok(Ok(purged)) if purged.more => tokio::time::sleep(limits::PURGE_PAUSE).await,
                 Ok(Ok(_)) => break,
                 Ok(Err(error)) => {
                     warn!(%error, "nothing could be purged");

@@ -36,12 +36,15 @@ use std::{
     time::Duration,
 };
 
-use slint::{ComponentHandle, Timer, Weak};
+use slint::{ComponentHandle, Timer, Weak, winit_030::WinitWindowAccessor};
 use thiserror::Error;
 
 use crate::{
     domain::ids::RecordId,
-    terminal::{command::OperatorCommand, screen::Screen},
+    terminal::{
+        command::OperatorCommand,
+        screen::{Page, Screen},
+    },
 };
 
 /// The markup compiler's output: its lints are its own.
@@ -159,6 +162,8 @@ struct Drawing {
     reported: Cell<Option<RecordId>>,
     report: RefCell<Option<Rc<dyn Fn(RecordId)>>>,
     language: RefCell<String>,
+    /// The page that was shown last.
+    page: RefCell<Option<Page>>,
 }
 
 /// Puts a picture into the windows. Must run on their thread.
@@ -177,6 +182,20 @@ fn show(window: &MainWindow, child: Option<&ChildWindow>, screen: &Screen) {
     if let Some(child) = child {
         present::present(screen, child);
     }
+    if DRAWING.with(|drawing| drawing.page.borrow().as_ref() != Some(&screen.page)) {
+        DRAWING.with(|drawing| drawing.page.replace(Some(screen.page.clone())));
+        draw_at_once(window.window());
+        if let Some(child) = child {
+            draw_at_once(child.window());
+        }
+    }
+}
+
+/// Has a changed page drawn in this turn of the loop. On X11 Slint itself waits one frame first, also for a window that has
+/// long rested, so that many changes are drawn as one; here the change comes as a whole and a child is waiting for it.
+fn draw_at_once(window: &slint::Window) {
+    // Without a window of the system's there is nothing to hurry: tests draw when they look.
+    let _ = window.with_winit_window(|native| native.request_redraw());
 }
 
 /// The renderer asks for the colour of the result of `record`.
