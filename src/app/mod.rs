@@ -339,51 +339,60 @@ async fn take_up(shared: &Rc<Shared>, entry: Enrolled) -> Result<Result<(), &'st
     }))
 }
 
-/// What has to be done now and then, and nobody waits for.
+/// What has to be done now and then, and nobody waits for: purging by the hour, and looking at everything that is stored, a
+/// slice at a time and over and over, so that damage is found before it is needed.
 async fn keep_house(shared: Rc<Shared>) {
     let mut hour = tokio::time::interval(limits::PURGE_EVERY);
+    let mut slice = tokio::time::interval(limits::SCRUB_EVERY);
+    slice.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut position = Some(ScrubPosition::default());
     loop {
-        hour.tick().await;
-        // By trusted time alone: a clock that jumps ahead for a minute must not cost the card lists.
-        let now = {
-            let mut moments = shared.moments.borrow_mut();
-            let at = moments.at(&*shared.clock);
-            if at.clock.trusted { at.floor } else { moments.floor() }
-        };
-        // In slices, between which taps go on.
-        loop {
-            match shared.journal.run(move |journal| journal.purge(now)).await {
-                Ok(Ok(purged)) if purged.more => tokio::time::sleep(limits::PURGE_PAUSE).await,
-                Ok(Ok(_)) => break,
-                Ok(Err(error)) => {
-                    warn!(%error, "nothing could be purged");
-                    break;
-                }
-                Err(JournalGone) => return,
+        let done = tokio::select! {
+            _ = hour.tick() => {
+                let purged = purge(&shared).await;
+                shared.renew_profiles();
+                purged
             }
-        }
-        shared.renew_profiles();
-        if scrub(&shared).await.is_err() {
+            _ = slice.tick(), if position.is_some() => scrub(&shared, &mut position).await,
+        };
+        if done.is_err() {
             return;
         }
     }
 }
 
-/// Looks at everything that is stored, slice by slice, so that damage is found before it is needed.
-async fn scrub(shared: &Shared) -> Result<(), JournalGone> {
-    let mut position = ScrubPosition::default();
+/// Forgets what retention says, in slices, between which taps go on.
+async fn purge(shared: &Shared) -> Result<(), JournalGone> {
+    // By trusted time alone: a clock that jumps ahead for a minute must not cost the card lists.
+    let now = {
+        let mut moments = shared.moments.borrow_mut();
+        let at = moments.at(&*shared.clock);
+        if at.clock.trusted { at.floor } else { moments.floor() }
+    };
     loop {
-        match shared.journal.run(move |journal| journal.scrub(position)).await? {
-            Ok(Some(next)) => position = next,
-            Ok(None) => return Ok(()),
+        match shared.journal.run(move |journal| journal.purge(now)).await? {
+            Ok(purged) if purged.more => tokio::time::sleep(limits::PURGE_PAUSE).await,
+            Ok(_) => return Ok(()),
             Err(error) => {
-                error!(%error, "the journal is damaged");
-                shared.post(Input::Blocked(driver::blocked_by(&error)));
+                warn!(%error, "nothing could be purged");
                 return Ok(());
             }
         }
-        tokio::time::sleep(limits::SCRUB_PAUSE).await;
     }
+}
+
+/// Looks at the slice at `position`. After the last one it begins at the first again; after damage there is none.
+async fn scrub(shared: &Shared, position: &mut Option<ScrubPosition>) -> Result<(), JournalGone> {
+    let Some(from) = *position else { return Ok(()) };
+    *position = match shared.journal.run(move |journal| journal.scrub(from)).await? {
+        Ok(next) => Some(next.unwrap_or_default()),
+        Err(error) => {
+            error!(%error, "the journal is damaged");
+            shared.post(Input::Blocked(driver::blocked_by(&error)));
+            None
+        }
+    };
+    Ok(())
 }
 
 #[cfg(test)]
