@@ -72,7 +72,7 @@ pub fn bookings(pcscd: &Pcscd, scale: Scale) -> Taken<Figure> {
 fn payloads(site: &Site) -> Vec<Posted> {
     let mut journal = site.open().journal;
     let account = journal.enrolments().unwrap().remove(0).enrolment.account;
-    let due = journal.due(&account, now(), u32::MAX, None).unwrap();
+    let due = journal.due(&account, now(), usize::MAX, None).unwrap();
     due.into_iter().map(|payload| Posted { jws: payload.jws, sealed: payload.sealed, original_jws: None }).collect()
 }
 

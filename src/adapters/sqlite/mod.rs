@@ -47,8 +47,9 @@ use self::{
 };
 use crate::domain::ids::AccountId;
 
-/// Size of the write-ahead log, in bytes, from which a verb that nobody waits for moves it into the database.
-const LOG_SOFT: u64 = 16 << 20;
+/// Size of the write-ahead log, in bytes, from which a verb that nobody waits for moves it into the database: a thousand
+/// pages, which a tap that comes just then has to wait for.
+const LOG_SOFT: u64 = 4 << 20;
 /// Size from which even a commit does so, because no other verb came by.
 const LOG_HARD: u64 = 64 << 20;
 

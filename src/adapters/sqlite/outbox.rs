@@ -64,7 +64,7 @@ impl Journal {
         &mut self,
         account: &AccountId,
         now: Timestamp,
-        max: u32,
+        max: usize,
         awaited: Option<RecordId>,
     ) -> Result<Vec<Payload>, JournalError> {
         let Some(id) = awaited else { return self.due_after(account, now, max, 0) };
@@ -83,7 +83,7 @@ impl Journal {
         &mut self,
         account: &AccountId,
         now: Timestamp,
-        max: u32,
+        max: usize,
         after: u64,
     ) -> Result<Vec<Payload>, JournalError> {
         let enrolment = self.enrolment(account)?;
@@ -93,6 +93,7 @@ impl Journal {
                  WHERE o.enrolment = ?1 AND o.seq > ?2 AND o.state < 2 AND o.state = 0 AND o.not_before <= ?3
                  ORDER BY o.seq LIMIT ?4"
             );
+            let max = i64::try_from(max).unwrap_or(i64::MAX);
             payloads(connection, &sql, params![enrolment, rows::column(after), now.as_millisecond(), max])
         })
     }
@@ -115,22 +116,24 @@ impl Journal {
         })
     }
 
-    /// Counts an attempt and marks the records as on their way, before the first byte leaves. Returns how many were
-    /// queued; records in any other state stay as they are and must not be sent.
+    /// Counts an attempt and marks the records as on their way, before the first byte leaves. Returns those that were
+    /// queued; records in any other state stay as they are and must not be sent with them.
     ///
     /// # Errors
-    /// [`JournalError`].
-    pub fn begin_attempt(&mut self, records: &[RecordId]) -> Result<u32, JournalError> {
+    /// [`JournalError`]; then none was marked.
+    pub fn begin_attempt(&mut self, records: &[RecordId]) -> Result<Vec<RecordId>, JournalError> {
         let begun = self.write(|tx, _| {
             let mut update = tx.prepare_cached(
                 "UPDATE outbox SET state = 1, attempts = attempts + 1
                  WHERE record = (SELECT no FROM record WHERE id = ?1) AND state = 0",
             )?;
-            let mut begun = 0;
+            let mut begun = Vec::with_capacity(records.len());
             for id in records {
-                begun += update.execute([id.0.as_bytes()])?;
+                if update.execute([id.0.as_bytes()])? > 0 {
+                    begun.push(*id);
+                }
             }
-            Ok::<_, JournalError>(u32::try_from(begun).unwrap_or(u32::MAX))
+            Ok::<_, JournalError>(begun)
         })?;
         self.relieve_log(LOG_SOFT);
         Ok(begun)

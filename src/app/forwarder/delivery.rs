@@ -92,24 +92,54 @@ impl Pump {
         now < self.hello_at && self.flow.rests(now).is_none() && !self.link.hurry.get() && self.may_deliver()
     }
 
-    /// What goes next, and if nothing does, when something will.
+    /// What goes next, and if nothing does, when something will. The journal is asked in slices, between which taps go on.
     async fn take_batch(&self) -> Result<Result<(Vec<Payload>, Option<Timestamp>), JournalError>, JournalGone> {
+        let mut due = self.due_behind(self.flow.after()).await?;
+        if due.as_ref().is_ok_and(Vec::is_empty) && self.flow.after() > 0 {
+            due = self.due_behind(0).await?;
+        }
+        let chosen = match due {
+            Ok(due) => self.flow.choose(due),
+            Err(error) => return Ok(Err(error)),
+        };
+        // The attempt is on disk before the first byte leaves.
+        let mut batch: Vec<Payload> = Vec::with_capacity(chosen.len());
+        for slice in chosen.chunks(limits::MARK_SLICE) {
+            let asked = ids(slice);
+            match self.shared.journal.run(move |journal| journal.begin_attempt(&asked)).await? {
+                Ok(begun) => batch.extend(slice.iter().filter(|payload| begun.contains(&payload.record)).cloned()),
+                Err(error) => {
+                    self.link.stranded.borrow_mut().extend(ids(&batch));
+                    return Ok(Err(error));
+                }
+            }
+        }
+        if !batch.is_empty() {
+            return Ok(Ok((batch, None)));
+        }
         let account = self.link.account();
-        let (now, flow) = (self.shared.clock.wall(), self.flow.clone());
-        let taken = self.shared.journal.run(move |journal| {
-            let mut due = journal.due_after(&account, now, flow.window(), flow.after())?;
-            if due.is_empty() && flow.after() > 0 {
-                due = journal.due_after(&account, now, flow.window(), 0)?;
+        let next = self.shared.journal.run(move |journal| journal.next_due(&account)).await?;
+        Ok(next.map(|next| (batch, next)))
+    }
+
+    /// What is due behind a sequence, as much as the flow wants to see.
+    async fn due_behind(&self, after: u64) -> Result<Result<Vec<Payload>, JournalError>, JournalGone> {
+        let now = self.shared.clock.wall();
+        let mut due: Vec<Payload> = Vec::new();
+        loop {
+            let most = self.flow.window().saturating_sub(due.len()).min(limits::SETTLE_SLICE);
+            let (account, after) = (self.link.account(), due.last().map_or(after, |payload| payload.seq));
+            let slice =
+                match self.shared.journal.run(move |journal| journal.due_after(&account, now, most, after)).await? {
+                    Ok(slice) => slice,
+                    Err(error) => return Ok(Err(error)),
+                };
+            let end = slice.len() < most || most == 0;
+            due.extend(slice);
+            if end {
+                return Ok(Ok(due));
             }
-            let batch = flow.choose(due);
-            if batch.is_empty() {
-                return Ok((batch, journal.next_due(&account)?));
-            }
-            // The attempt is on disk before the first byte leaves.
-            journal.begin_attempt(&ids(&batch))?;
-            Ok::<_, JournalError>((batch, None))
-        });
-        taken.await
+        }
     }
 
     async fn enter(&self, answered: Option<Answered>) -> Result<(), JournalGone> {

@@ -95,8 +95,8 @@ impl Flow {
 
     /// How many due records to look at, so that those which stand apart do not hide the others.
     #[must_use]
-    pub fn window(&self) -> u32 {
-        u32::try_from(self.size() + self.suspects.len() + self.apart.len()).unwrap_or(u32::MAX)
+    pub fn window(&self) -> usize {
+        self.size() + self.suspects.len() + self.apart.len()
     }
 
     /// Sequence behind which to look for what is due; if nothing is due there, at the beginning.
@@ -235,7 +235,7 @@ mod tests {
             self.now = self.flow.rests(self.now).unwrap_or(self.now).max(soonest);
             let due = |after| {
                 let due = self.queue.iter().filter(|(n, due)| *due <= self.now && *n > u128::from(after));
-                due.take(self.flow.window() as usize).map(|(n, _)| payload(*n)).collect::<Vec<_>>()
+                due.take(self.flow.window()).map(|(n, _)| payload(*n)).collect::<Vec<_>>()
             };
             let behind = due(self.flow.after());
             let batch = self.flow.choose(if behind.is_empty() { due(0) } else { behind });
