@@ -110,15 +110,41 @@ pub struct Installation {
     pub pins: Arc<ArgonPins>,
     /// Where the wrapping key came from.
     pub key_origin: KeyOrigin,
+    /// It was made just now: there was none in the directory.
+    pub is_new: bool,
 }
 
 impl Installation {
+    /// Whether opening would find one in the directory rather than make one.
+    #[must_use]
+    pub fn is_in(data: &Path) -> bool {
+        Journal::is_in(data) || data.join(SECRETS).try_exists().unwrap_or(true)
+    }
+
+    /// What whoever starts the program has to know of a new installation: a path with a slip makes one.
+    #[must_use]
+    pub fn news(data: &Path, language: &str) -> String {
+        let place = data.display();
+        if language == "de" {
+            format!(
+                "Neue Installation in {place} angelegt, noch nicht aktiviert. War dieses Terminal schon aktiviert, stimmt der \
+                 Pfad nicht: --data oder „data“ in der Konfiguration."
+            )
+        } else {
+            format!(
+                "A new installation was made in {place}; it is not activated yet. If this terminal was activated before, the \
+                 path is wrong: --data, or `data` in the configuration."
+            )
+        }
+    }
+
     /// Opens, or makes where there never was one.
     ///
     /// # Errors
     /// [`InstallationError`]; nothing is recreated over something that was there.
     pub fn open(config: &Config) -> Result<Self, InstallationError> {
         let data = &config.data;
+        let is_new = !Self::is_in(data);
         own_files_only();
         make_private(data).map_err(|source| InstallationError::Directory { path: data.clone(), source })?;
         // Before anything is made: of two that start for the first time, one makes the keys and the other ends.
@@ -132,7 +158,7 @@ impl Installation {
         let directory = data.clone();
         let reopen = Box::new(move || Journal::open(&directory, &database));
         let pins = Arc::new(ArgonPins::new(pepper, Box::new(SystemEntropy::default())));
-        Ok(Self { journal, reopen, secrets: Box::new(secrets), pins, key_origin })
+        Ok(Self { journal, reopen, secrets: Box::new(secrets), pins, key_origin, is_new })
     }
 }
 

@@ -176,7 +176,10 @@ fn configuration(arguments: &Arguments) -> Result<Config, Ended> {
 /// Joins the real parts and starts them.
 fn start(config: Config, face: Face) -> Result<Running, Ended> {
     let opened = Installation::open(&config).map_err(|error| Ended::without_data(&error, &config))?;
-    let Installation { journal, reopen, secrets, pins, key_origin } = opened;
+    let Installation { journal, reopen, secrets, pins, key_origin, is_new } = opened;
+    if is_new {
+        tracing::warn!("{}", Installation::news(&config.data, &config.language));
+    }
     tracing::info!(origin = key_origin.word(), "wrapping key");
     let entropy = Arc::new(SystemEntropy::default());
     let clock = Arc::new(SystemClock::new(&*entropy));

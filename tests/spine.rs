@@ -3,7 +3,14 @@
 
 mod support;
 
-use serde_json::json;
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
 use support::stack::{Account, Card, Pcscd, Terminal, eventually};
 
 /// Everything up and enrolled at a lane.
@@ -114,4 +121,63 @@ fn neutral_cards_look_the_same_and_leave_nothing() {
     terminal.ready();
     assert_eq!(terminal.now["waiting"]["records"], 0);
     assert!(account.bookings().is_empty());
+}
+
+/// What the terminal says for people when it is started with this configuration and stopped at once.
+fn said_at_the_start(config: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_teilhabe-terminal"));
+    command.env("PCSCLITE_CSOCK_NAME", "/nonexistent/pcscd.comm").arg("--headless").arg("--config").arg(config);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().unwrap().write_all(b"{\"command\":\"stop\"}\n").unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+}
+
+/// What the doctor finds of `what`: its code, if it is not in order, and the finding.
+fn examined(config: &Path, what: &str) -> Option<(Value, String)> {
+    let mut doctor = Command::new(env!("CARGO_BIN_EXE_teilhabectl"));
+    doctor.env("PCSCLITE_CSOCK_NAME", "/nonexistent/pcscd.comm").arg("--json").arg("--config").arg(config);
+    let told = String::from_utf8(doctor.arg("doctor").output().unwrap().stdout).unwrap();
+    let mut findings = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let finding = findings.find(|finding| finding["what"] == what)?;
+    Some((finding["code"].clone(), finding["found"].as_str().unwrap().to_owned()))
+}
+
+/// A slip in `offer` or in `data` would be noticed at the first card, or taken for a new terminal.
+#[test]
+fn a_slip_in_the_configuration_is_told_before_the_first_child_comes() {
+    let (dir, _account, pcscd, terminal) = lane();
+    let data = terminal.data().to_owned();
+    assert_eq!(terminal.stop(), 0);
+    let config = data.with_extension("toml");
+
+    let mut terminal = Terminal::configured(&data, &pcscd, "offer = \"lnch\"\n");
+    terminal.screen("ready");
+    terminal.command(json!({"command": "open", "screen": "service"}));
+    let service = terminal.screen("service");
+    assert!(service["service"].as_array().unwrap().contains(&json!(["offer_unknown", "lnch"])), "{service}");
+    let (code, found) = examined(&config, "offer").unwrap();
+    assert!(code == "offer_unknown_do" && found.starts_with("lnch steht in keinem Katalog; es gibt: "), "{found}");
+    assert_eq!(examined(&config, "activation").unwrap().0, Value::Null);
+    assert_eq!(terminal.stop(), 0);
+    let told = said_at_the_start(&config);
+    assert!(told.contains("Die voreingestellte Leistung „lnch“ steht in keinem Katalog"), "{told}");
+
+    fs::write(&config, format!("data = {:?}\noffer = \"lunch\"\nlanguage = \"en\"\n", data.display())).unwrap();
+    assert_eq!(examined(&config, "offer"), Some((Value::Null, "lunch".to_owned())));
+    let told = said_at_the_start(&config);
+    assert!(!told.contains("catalogue") && !told.contains("new installation"), "{told}");
+
+    // A folder that is no installation stays as it is when it is looked at, and becomes one when the terminal starts there.
+    let astray = dir.path().join("astray");
+    fs::create_dir(&astray).unwrap();
+    fs::write(&config, format!("data = {:?}\noffer = \"lunch\"\nlanguage = \"en\"\n", astray.display())).unwrap();
+    assert_eq!(examined(&config, "data").unwrap().0, "data_do");
+    assert_eq!(fs::read_dir(&astray).unwrap().count(), 0);
+    let told = said_at_the_start(&config);
+    assert!(told.contains("A new installation was made in") && told.contains("astray"), "{told}");
+    assert_eq!(examined(&config, "data").unwrap().0, Value::Null);
+    let (code, found) = examined(&config, "activation").unwrap();
+    assert!(code == "not_activated_do" && found == "not activated", "{found}");
+    assert!(!said_at_the_start(&config).contains("new installation"));
 }

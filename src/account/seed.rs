@@ -70,7 +70,7 @@ pub enum SeedError {
     Foreign,
 }
 
-/// `demo.json` (command-line.md).
+/// `demo.json`.
 #[derive(Serialize, Deserialize)]
 struct DemoFile {
     account: DemoAccount,

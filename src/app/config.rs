@@ -248,6 +248,75 @@ impl Config {
     }
 }
 
+impl Config {
+    /// The configuration as its file would say it: read again, it is the same. What is not set stands in a comment.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        // JSON's escapes are TOML's as well (TOML 1.0, "Basic strings").
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let path = |path: &Path| text(&path.to_string_lossy());
+        let place = match self.place {
+            Place::Lane => "lane",
+            Place::Counter => "counter",
+            Place::Tablet => "tablet",
+        };
+        let layout = match self.scanner.layout {
+            Layout::Us => "us",
+            Layout::De => "de",
+        };
+        let source = match self.secrets {
+            SecretSource::Auto => "auto",
+            SecretSource::Systemd => "systemd",
+            SecretSource::File => "file",
+        };
+        let ScannerConfig { device, name, .. } = &self.scanner;
+        let tables: [(&str, &[(&str, Option<String>)]); 6] = [
+            (
+                "",
+                &[
+                    ("data", Some(path(&self.data))),
+                    ("place", Some(text(place))),
+                    ("sign_on", Some(self.sign_on.to_string())),
+                    ("offer", self.offer.as_ref().map(|offer| text(offer.as_str()))),
+                    ("language", Some(text(&self.language))),
+                ],
+            ),
+            (
+                "window",
+                &[
+                    ("full_screen", Some(self.full_screen.to_string())),
+                    ("child_side", Some(self.child_side.to_string())),
+                    ("pixels_per_mm", self.pixels_per_mm.map(|mm| format!("{mm:?}"))),
+                    ("sound", Some(self.sound.to_string())),
+                ],
+            ),
+            ("reader", &[("workshop_profiles", self.workshop_profiles.as_deref().map(path))]),
+            (
+                "scanner",
+                &[
+                    ("device", device.as_deref().map(path)),
+                    ("name", name.as_deref().map(text)),
+                    ("layout", Some(text(layout))),
+                ],
+            ),
+            ("secrets", &[("source", Some(text(source)))]),
+            ("log", &[("level", Some(text(&self.log_level)))]),
+        ];
+        let mut lines = String::new();
+        for (table, keys) in tables {
+            if !table.is_empty() {
+                lines.push_str(&format!("\n[{table}]\n"));
+            }
+            for (key, value) in keys {
+                lines.push_str(
+                    &value.as_ref().map_or_else(|| format!("# {key} =\n"), |value| format!("{key} = {value}\n")),
+                );
+            }
+        }
+        lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +338,30 @@ mod tests {
         let on: String =
             sample.lines().map(|l| l.strip_prefix("#: ").unwrap_or(l)).fold(String::new(), |t, l| t + l + "\n");
         assert_ne!(parse(&on).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn what_is_told_of_a_configuration_is_one_that_reads_the_same() {
+        let sample = include_str!("../../docs/terminal.sample.toml");
+        let on: String =
+            sample.lines().map(|l| l.strip_prefix("#: ").unwrap_or(l)).fold(String::new(), |t, l| t + l + "\n");
+        let odd =
+            "data = \"/srv/a \\\"b\\\" \\\\ ü\"\nplace = \"tablet\"\nsign_on = false\n[scanner]\nname = \"x\\ty\"\n";
+        for text in ["", on.as_str(), odd] {
+            let config = parse(text).unwrap();
+            assert_eq!(parse(&config.to_toml()).unwrap(), config, "{}", config.to_toml());
+        }
+        let told = Config::default().to_toml();
+        assert!(told.starts_with("data = \"/var/lib/teilhabe-terminal\"\nplace = \"lane\"\n"), "{told}");
+        // Every key of the sample is there, set or not.
+        let keys = |text: &str| {
+            let key =
+                |line: &str| line.trim_start_matches(['#', ':', ' ']).split_once(" =").map(|(key, _)| key.to_owned());
+            let mut keys: Vec<String> = text.lines().filter_map(key).filter(|key| !key.contains(' ')).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&told), keys(sample));
     }
 
     #[test]

@@ -7,8 +7,11 @@ use crate::{
     adapters::sqlite::{Journal, JournalError},
     domain::{
         booking::{BookingFilter, BookingRow},
+        documents::DocumentName,
         ids::RecordId,
+        record::Enrolled,
     },
+    protocol::document::kept_catalogue,
 };
 
 /// Name of the socket in the data directory.
@@ -27,6 +30,8 @@ pub enum Question {
     Verify,
     /// All that is owed, as frozen bytes, for delivery by other means.
     Export,
+    /// The accounts this terminal is activated for, each with the offers of its catalogue.
+    Accounts,
 }
 
 impl Question {
@@ -38,6 +43,7 @@ impl Question {
             Self::Record(record) => json!({"ask": "record", "record": record.to_string()}),
             Self::Verify => json!({"ask": "verify"}),
             Self::Export => json!({"ask": "export"}),
+            Self::Accounts => json!({"ask": "accounts"}),
         }
         .to_string()
     }
@@ -51,6 +57,7 @@ impl Question {
             "record" => Self::Record(RecordId(uuid::Uuid::try_parse(asked.get("record")?.as_str()?).ok()?)),
             "verify" => Self::Verify,
             "export" => Self::Export,
+            "accounts" => Self::Accounts,
             _ => return None,
         })
     }
@@ -98,6 +105,21 @@ impl Question {
                         "seq": stored.seq, "jws": stored.jws, "sealed": sealed, "original_jws": stored.original_jws}));
                 })?;
                 json!({"records": records})
+            }
+            Self::Accounts => {
+                let mut accounts = Vec::new();
+                for Enrolled { enrolment, site_name, host, .. } in journal.enrolments()? {
+                    let documents = journal.documents(&enrolment.account)?;
+                    let kept = documents.iter().find(|document| document.name == DocumentName::Catalogue);
+                    let catalogue = kept.and_then(|document| kept_catalogue(&document.parts));
+                    let offers = catalogue
+                        .map(|known| known.offers.iter().map(|offer| offer.id.to_string()).collect::<Vec<_>>());
+                    accounts.push(
+                        json!({"account": enrolment.account.to_string(), "terminal": enrolment.terminal.to_string(),
+                        "site": site_name, "host": host, "offers": offers}),
+                    );
+                }
+                json!({"accounts": accounts})
             }
         })
     }

@@ -48,6 +48,7 @@ use self::{
 use crate::{
     adapters::sqlite::{Journal, JournalError, ScrubPosition},
     card::trust::Trust,
+    domain::ids::OfferId,
     ports::{
         CardReaderFactory, CentralAccounts, Clock, Enrolled, Entropy, KeptDocument, PinHash, ScannerFactory,
         SecretStore,
@@ -238,6 +239,9 @@ async fn run(
         lock_after: config.sign_on.then_some(limits::LOCK_AFTER),
     });
     restore(&shared).await?;
+    if let Some(offer) = &config.offer {
+        warn_of_unknown(offer, &shared, &config.language);
+    }
     shared.renew_profiles();
     #[cfg(unix)]
     let inquiries = tokio::task::spawn_local(inquiry::serve(config.data.clone(), shared.journal.clone()));
@@ -312,6 +316,27 @@ async fn restore(shared: &Rc<Shared>) -> Result<(), JournalGone> {
         }
     }
     Ok(())
+}
+
+/// A preset that no catalogue has would be noticed at the first card only, which is refused.
+fn warn_of_unknown(offer: &OfferId, shared: &Shared, language: &str) {
+    let links = shared.links.borrow();
+    let mut known: Vec<String> = Vec::new();
+    for link in links.iter() {
+        let documents = link.documents.borrow();
+        known.extend(documents.catalogue.iter().flat_map(|list| &list.offers).map(|known| known.id.to_string()));
+    }
+    if known.is_empty() || known.contains(&offer.to_string()) {
+        return;
+    }
+    let known = known.join(", ");
+    if language == "de" {
+        warn!(
+            "Die voreingestellte Leistung „{offer}“ steht in keinem Katalog, jede Karte wird abgelehnt. Es gibt: {known}"
+        );
+    } else {
+        warn!("the preset offer `{offer}` is in no catalogue, every card will be refused; there are: {known}");
+    }
 }
 
 /// Takes one account up: documents, beacon, standing, fork. A stable code if it cannot be used as it is; where it is the

@@ -44,8 +44,7 @@ enum Verb {
         /// How often it is laid there.
         #[arg(long, default_value_t = 1)]
         repeat: u32,
-        /// What is wrong with it: see command-line.md.
-        #[arg(long)]
+        #[arg(long, help = format!("What is wrong with it: {}", Fault::NAMES.join(", ")))]
         fault: Option<Fault>,
     },
     /// Prints the code that a child's app shows or its letter bears.

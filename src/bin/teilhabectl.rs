@@ -207,7 +207,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             profiles::check(arguments.json, language, directory.as_deref().or(config.workshop_profiles.as_deref()))
         }
         Verb::Config => {
-            say(format_args!("{config:#?}"))?;
+            write!(std::io::stdout().lock(), "{}", config.to_toml())?;
             Ok(true)
         }
     }
@@ -222,8 +222,9 @@ fn ask(config: &Config, question: Question) -> anyhow::Result<Value> {
         BufReader::new(stream).read_line(&mut line)?;
         return serde_json::from_str(&line).context("the running terminal gave no answer");
     }
-    if !config.data.exists() {
-        bail!("there is no data directory {}", config.data.display());
+    // Looking must not make what is not there.
+    if !Installation::is_in(&config.data) {
+        bail!("there is no installation in {}", config.data.display());
     }
     let mut installation = match Installation::open(config) {
         Err(InstallationError::Journal(JournalError::OtherInstance)) => {

@@ -218,6 +218,12 @@ pub fn verify(jws: &str, typ: Typ, keys: &KeySet, now: Timestamp, max_len: usize
     verify_by(jws, typ, max_len, |kid| keys.find(typ, kid, now).cloned())
 }
 
+/// What a JWS says that was verified before it was kept. Nothing is verified here, so nothing may be decided by it.
+#[must_use]
+pub fn kept_payload(jws: &str) -> Option<Vec<u8>> {
+    B64.decode(jws.split('.').nth(1)?.as_bytes()).ok()
+}
+
 /// Verifies a JWS by a key that `find` looks up by the name in the header, which is a claim until then.
 ///
 /// # Errors

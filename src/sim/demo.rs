@@ -1,4 +1,4 @@
-//! The cards of the demonstration account: `demo.json` as `teilhabe-konto demo` writes it (command-line.md), and beside
+//! The cards of the demonstration account: `demo.json` as `teilhabe-konto demo` writes it, and beside
 //! it the wallet with the keys and counters these cards have got since.
 
 use std::{
@@ -179,7 +179,7 @@ impl Demo {
     /// Reads `demo.json`.
     ///
     /// # Errors
-    /// The file is missing or does not hold what command-line.md says.
+    /// The file is missing or does not hold what is expected of it.
     pub fn read(path: &Path) -> Result<Self, DemoError> {
         read_json(path)
     }

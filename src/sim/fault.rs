@@ -1,4 +1,4 @@
-//! The ways in which a virtual card can be wrong, by the names of command-line.md.
+//! The ways in which a virtual card can be wrong, by the names that `teilhabe-karte present` takes.
 
 use std::{str::FromStr, time::Duration};
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     documents::{Environment, TerminalStanding},
-    ids::AccountId,
+    ids::{AccountId, OfferId},
     offer::Catalogue,
     time::At,
 };
@@ -109,6 +109,7 @@ impl Terminal {
         lines.extend(self.disabled_profiles.iter().map(|profile| ("profile_disabled".to_owned(), profile.clone())));
         lines.extend(self.scanner.state.map(|state| ("scanner".to_owned(), state.word().to_owned())));
         lines.extend(self.scanner.test.map(|test| ("scanner_test".to_owned(), test.code().to_owned())));
+        lines.extend(self.unknown_preset().map(|offer| ("offer_unknown".to_owned(), offer.to_string())));
         lines.extend(self.operator.iter().map(|operator| ("operator".to_owned(), operator.to_string())));
         for (account, view) in &self.accounts {
             lines.push(("account".to_owned(), account.to_string()));
@@ -127,6 +128,12 @@ impl Terminal {
             }
         }
         lines
+    }
+
+    /// The offer that is chosen although no catalogue has it: a slip in the configuration, or the office took it out.
+    fn unknown_preset(&self) -> Option<&OfferId> {
+        let catalogues = self.accounts.values().any(|view| view.catalogue.is_some());
+        self.selection.offer.as_ref().filter(|offer| catalogues && self.offer_anywhere(offer).is_none())
     }
 
     fn status(&self, at: &At) -> StatusBar {

@@ -23,6 +23,11 @@ pub(super) struct Folder {
 }
 
 impl Folder {
+    /// Whether a journal lies in the directory, or one was set aside there, or nobody may look.
+    pub fn is_in(path: &Path) -> bool {
+        [DATABASE, WITNESS, MARKER].iter().any(|name| path.join(name).try_exists().unwrap_or(true))
+    }
+
     /// Makes the directory, readable by its owner alone, and takes the lock.
     pub fn hold(path: &Path) -> Result<Self, JournalError> {
         let mut builder = DirBuilder::new();

@@ -104,6 +104,12 @@ impl Journal {
         Self::open_held(Self::hold(directory)?, key)
     }
 
+    /// Whether opening would find something in the directory rather than make it.
+    #[must_use]
+    pub fn is_in(directory: &Path) -> bool {
+        Folder::is_in(directory)
+    }
+
     /// Takes the directory, so that nobody else writes anything to it: before the first start has made the journal's key.
     ///
     /// # Errors

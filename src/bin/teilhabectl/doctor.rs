@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use teilhabe_terminal::{
     adapters::system::{SystemClock, SystemEntropy},
     app::{config::Config, inquiry::Question},
+    installation::Installation,
     ports::{Clock, ReaderIdentity},
     profile::{Family, Layer, ProfileCatalog, Quirk, ReaderProfile, Sighting, Topic, UsbId},
 };
@@ -386,12 +387,19 @@ fn clock() -> Finding {
     Finding::of(words::CLOCK, good, Said::new(word, &[&clock.wall().to_string()]), Said::plain(words::CLOCK_DO))
 }
 
+/// The directory, whom it belongs to, and what waits in it.
 fn data(config: &Config) -> Vec<Finding> {
-    let path: &Path = &config.data;
-    let found = Said::found(&path.display().to_string());
-    let mut findings = vec![Finding::of(words::DATA, path.exists(), found, Said::plain(words::DATA_DO))];
-    if !path.exists() {
-        return findings;
+    let path = config.data.display().to_string();
+    if !Installation::is_in(&config.data) {
+        return vec![Finding::bad(words::DATA, Said::new(words::DATA_NONE, &[&path]), Said::plain(words::DATA_DO))];
+    }
+    let mut findings = vec![Finding::good(words::DATA, Said::found(&path))];
+    // What cannot be asked is said once, of the records.
+    if let Some(accounts) =
+        ask(config, Question::Accounts).ok().and_then(|answer| answer["accounts"].as_array().cloned())
+    {
+        findings.push(activation(&accounts));
+        findings.extend(preset(config, &accounts));
     }
     let advice = Said::plain(words::RECORDS_DO);
     findings.push(match ask(config, Question::Outbox) {
@@ -403,4 +411,32 @@ fn data(config: &Config) -> Vec<Finding> {
         Err(error) => Finding::bad(words::RECORDS, Said::found(&format!("{error:#}")), advice),
     });
     findings
+}
+
+/// The accounts it is activated for, each with its site.
+fn activation(accounts: &[Value]) -> Finding {
+    let text = |account: &Value, key: &str| account[key].as_str().unwrap_or_default().to_owned();
+    let of = |account: &Value| format!("{} ({})", text(account, "site"), text(account, "account"));
+    let named: Vec<String> = accounts.iter().map(of).collect();
+    if named.is_empty() {
+        return Finding::bad(
+            words::ACTIVATION,
+            Said::plain(words::NOT_ACTIVATED),
+            Said::plain(words::NOT_ACTIVATED_DO),
+        );
+    }
+    Finding::good(words::ACTIVATION, Said::found(&named.join(", ")))
+}
+
+/// The offer that is preset, where there is a catalogue to look it up in.
+fn preset(config: &Config, accounts: &[Value]) -> Option<Finding> {
+    let preset = config.offer.as_ref()?.as_str();
+    let offers = accounts.iter().filter_map(|account| account["offers"].as_array()).flatten();
+    let known: Vec<&str> = offers.filter_map(Value::as_str).collect();
+    let unknown = Said::new(words::OFFER_UNKNOWN, &[preset, &known.join(", ")]);
+    match known.as_slice() {
+        [] => None,
+        known if known.contains(&preset) => Some(Finding::good(words::OFFER, Said::found(preset))),
+        _ => Some(Finding::bad(words::OFFER, unknown, Said::plain(words::OFFER_UNKNOWN_DO))),
+    }
 }

@@ -265,6 +265,15 @@ pub fn read(name: DocumentName, parts: &[String], expected: &Expectation<'_>) ->
     Ok(Document { header, content, parts: parts.to_vec() })
 }
 
+/// A catalogue out of the journal, for whoever only looks at it: it was verified before it was kept. `None` if it cannot be
+/// read.
+#[must_use]
+pub fn kept_catalogue(parts: &[String]) -> Option<Catalogue> {
+    let envelope = |jws: &String| json::from_slice(&jws::kept_payload(jws)?, MAX_PART_LEN).ok();
+    let (whole, _) = versions(parts.iter().map(envelope).collect::<Option<_>>()?).ok()?;
+    form::<CatalogueForm>(&whole.contents).ok()?.read(&whole.header).ok()
+}
+
 /// A whole version, put together.
 struct Whole {
     header: Header,
