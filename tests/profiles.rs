@@ -397,7 +397,7 @@ matches = true
             (READER, "[[slot]]", &raw, "profile_raw_bytes", Some(16), "signals.accept.1"),
             (READER, "[[slot]]", &spaced, "profile_raw_bytes", Some(16), "signals.accept.1"),
             (READER, "[[slot]]", &numbers, "profile_raw_bytes", Some(16), "signals.accept.1"),
-            (READER, "[[slot]]", &verb, "profile_unknown_word", Some(16), "signals.accept"),
+            (READER, "[[slot]]", &verb, "profile_unknown_word", Some(16), "signals.accept.1"),
             (
                 READER,
                 "[[slot]]",
@@ -489,9 +489,9 @@ matches = true
                 "value = \"3B80800101\", mask = \"FF\"",
                 "profile_value",
                 Some(11),
-                "match.atr",
+                "match.atr.1",
             ),
-            (CARD, "de:*", "fr:*", "profile_value", Some(6), "issuer_scope"),
+            (CARD, "de:*", "fr:*", "profile_value", Some(6), "issuer_scope.1"),
         ];
         let mut wrong = Vec::new();
         for (base, from, to, code, line, key) in cases {
@@ -575,6 +575,7 @@ matches = true
         }
     }
 
+    mod in_a_card;
     mod in_company;
     mod in_itself;
 }

@@ -224,17 +224,22 @@ fn outcome(transcript: &Transcript) -> String {
     }
 }
 
-fn probed(service: &mut PrivatePcscd, mut card: VirtualCard, file: &Path) -> String {
+fn probed(service: &mut PrivatePcscd, card: VirtualCard, file: &Path) -> String {
+    let output = probing(service, card, &["--out", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read_to_string(file).unwrap()
+}
+
+fn probing(service: &mut PrivatePcscd, mut card: VirtualCard, arguments: &[&str]) -> Output {
     let slot = VpcdSlot::connect(("127.0.0.1", service.port())).unwrap();
     let ejector = slot.ejector();
     let playing = std::thread::Builder::new().spawn(move || slot.present(&mut card, None)).unwrap();
-    let output = teilhabectl(Some(service.socket()), &["probe", "--wait", "20", "--out", file.to_str().unwrap()]);
+    let output = teilhabectl(Some(service.socket()), &[&["probe", "--wait", "20"], arguments].concat());
     ejector.eject();
     playing.join().unwrap().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // The service notices an empty slot up to 400 ms later; a new one has never seen the card.
     service.swap(&["Virtual PCD"]);
-    fs::read_to_string(file).unwrap()
+    output
 }
 
 /// Issue 4, point 5, at the real `pcscd`: what `probe` writes plays as a test, and names nobody.
@@ -272,6 +277,25 @@ fn probe_writes_transcripts_that_can_be_told_again_and_name_nobody() {
         assert_eq!(transcript.outcomes, [expected], "{name}: {text}");
         assert_eq!(outcome(&transcript), expected, "{name}: {text}");
         assert_eq!(transcript.len() > 0, name != "health", "{name}: a card of others hears nothing");
+    }
+    // A reader whose profile forbids asking for the UID: whoever probes is told why the card is nobody's.
+    let shelf = folder.path().join("shelf");
+    fs::create_dir(&shelf).unwrap();
+    let reader = include_str!("../firmware-profiles/readers/virtual-pcd.toml").replace("uid = true", "uid = false");
+    fs::write(shelf.join("virtual-pcd.toml"), reader).unwrap();
+    let config = folder.path().join("terminal.toml");
+    fs::write(&config, format!("language = \"en\"\n[reader]\nworkshop_profiles = \"{}\"\n", shelf.display())).unwrap();
+    let output = probing(&mut service, VirtualCard::storage(&uid, entropy()), &["--config", config.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("the reader's profile virtual-pcd does not allow asking for the UID"), "{told}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("= not_ours"));
+
+    // A recording that could not be kept, or would take the place of another, is not begun.
+    for (file, expected) in [("chip.apdu", "is there already"), ("nowhere/chip.apdu", "make it first")] {
+        let file = folder.path().join(file);
+        let output = teilhabectl(None, &["probe", "--out", file.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(expected), "{told}");
     }
     let nobody = teilhabectl(Some(service.socket()), &["probe", "--wait", "1"]);
     assert!(!nobody.status.success());
@@ -431,7 +455,12 @@ fn advice_is_in_the_language_of_the_installation() {
     fs::write(bad.join("acme.toml"), "schema = 2\n").unwrap();
     let told = teilhabectl_in("de_DE.UTF-8", None, &["profiles", "check", bad.to_str().unwrap()]);
     let told = String::from_utf8(told.stdout).unwrap();
-    assert!(told.contains("außer Kraft: local acme.toml:1: schema: `schema` muss 1 sein [profile_schema]"), "{told}");
+    assert!(
+        told.contains(
+            "außer Kraft: eigen acme.toml:1: schema: `schema` ist 2; dieses Programm liest Schema 1 [profile_schema]"
+        ),
+        "{told}"
+    );
     let nobody = teilhabectl_in("de_DE.UTF-8", None, &["probe", "--wait", "1"]);
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("kein Leser ist ansprechbar"));
 }

@@ -30,7 +30,7 @@ pub fn is_random(uid: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`CardError::Length`] if another number of bytes comes back, [`CardError::Refused`].
-pub fn read_block(channel: &mut dyn CardChannel, block: u16, len: u8) -> Result<Vec<u8>, CardError> {
+pub fn read_block(channel: &mut dyn CardChannel, block: u16, len: u16) -> Result<Vec<u8>, CardError> {
     let [high, low] = block.to_be_bytes();
     let answer = exchange(channel, &CommandApdu::new(0xFF, 0xB0, high, low).le(u32::from(len)))?;
     match answer.status {

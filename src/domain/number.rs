@@ -39,6 +39,18 @@ pub fn check_digits(number: &CardNumber) -> String {
     format!("{:02}", 98 - remainder(number.reveal()) * 100 % 97)
 }
 
+/// The last digit is the check digit of the others (ISO/IEC 7812-1, annex B): from the right every second digit counts
+/// double.
+#[must_use]
+pub fn luhn(digits: &str) -> bool {
+    let sum = digits.bytes().rev().enumerate().try_fold(0_u32, |sum, (place, digit)| {
+        let digit = u32::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+        let counted = if place % 2 == 1 { digit * 2 } else { digit };
+        Some(sum + counted / 10 + counted % 10)
+    });
+    digits.len() > 1 && sum.is_some_and(|sum| sum % 10 == 0)
+}
+
 fn remainder(digits: &str) -> u32 {
     digits.bytes().fold(0, |sum, digit| (sum * 10 + u32::from(digit - b'0')) % 97)
 }
@@ -63,6 +75,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn luhn_catches_a_wrong_digit() {
+        // The example of ISO/IEC 7812-1 and one digit off.
+        assert!(luhn("79927398713"));
+        for wrong in ["79927398710", "79927398731", "7992739871", "", "0", "7992739871x"] {
+            assert!(!luhn(wrong), "{wrong}");
+        }
+    }
 
     #[test]
     fn check_digits_catch_what_fingers_do() {

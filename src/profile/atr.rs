@@ -9,7 +9,9 @@ use data_encoding::HEXUPPER;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{error::Fault, hex::Hex, part::Part, rule::Rule};
+use super::{error::Fault, hex::Hex, part::Part, place::from_table, rule::Rule};
+
+from_table!(AtrPattern, AtrPatternText);
 
 /// Longest ATR that PC/SC shows, TS included.
 pub const MAX_ATR_LEN: usize = 33;
@@ -185,8 +187,7 @@ impl StorageCard {
 }
 
 /// A set of ATRs of one length: those that agree with `value` where `mask` has a one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "AtrPatternText")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AtrPattern {
     value: Vec<u8>,
     mask: Vec<u8>,

@@ -5,21 +5,26 @@ use serde::Deserialize;
 use super::{
     Origin,
     atr::Atr,
-    card_match::CardMatch,
+    card_match::{CardMatch, StorageMatch},
     error::{Detail, Fault},
-    extract::{Extract, ExtractError, NumberCheck, SampleRead, Step, UidTransform, uid_text},
+    extract::{Extract, ExtractError, NumberCheck, SampleRead, UidTransform, uid_text},
     hex::Hex,
     message::{NdefNumber, SampleMessage, SunParameters},
     part::Part,
     pattern::ProfileId,
     payment,
-    preamble::{Evidence, Messages, Schema},
+    place::{Misfit, from_table, from_text},
+    preamble::{Evidence, Messages, Schema, check_title},
     rule::Rule,
+    step::Step,
 };
 use crate::domain::{
     ids::DistrictId,
     reading::{Level, ReadFailure, Route},
 };
+
+from_text!(IssuerScope);
+from_table!(Action, ActionText);
 
 /// A kind of card. `firmware-profiles/README.md` explains every key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -73,8 +78,7 @@ enum CardKind {
 }
 
 /// Districts whose cards a profile describes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IssuerScope {
     /// Every district: `de:*`.
     All,
@@ -97,8 +101,7 @@ impl TryFrom<String> for IssuerScope {
 }
 
 /// What to do with such a card.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Read its identity.
     Identify {},
@@ -107,6 +110,34 @@ pub enum Action {
         /// What it is.
         class: RejectClass,
     },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ActionText {
+    #[serde(rename = "type")]
+    kind: ActionKind,
+    class: Option<RejectClass>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ActionKind {
+    Identify,
+    Reject,
+}
+
+impl TryFrom<ActionText> for Action {
+    type Error = Misfit;
+
+    fn try_from(text: ActionText) -> Result<Self, Misfit> {
+        match (text.kind, text.class) {
+            (ActionKind::Identify, None) => Ok(Self::Identify {}),
+            (ActionKind::Identify, Some(_)) => Err(Misfit::Unknown("class", &["type"])),
+            (ActionKind::Reject, Some(class)) => Ok(Self::Reject { class }),
+            (ActionKind::Reject, None) => Err(Misfit::Missing("class")),
+        }
+    }
 }
 
 /// Cards that people hold to the reader by mistake.
@@ -268,6 +299,21 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    fn check(&self) -> Result<(), (String, Fault)> {
+        let limits = [
+            ("max_answer", self.max_answer, 1, 4096),
+            ("max_steps", self.max_steps.into(), 1, 16),
+            ("total_ms", self.total_ms, 100, 10_000),
+            ("retries", self.retries.into(), 0, 3),
+        ];
+        let outside = limits.into_iter().find(|(_, value, least, most)| !(least..=most).contains(&value));
+        outside.map_or(Ok(()), |(key, _, least, most)| {
+            Err((format!("limits.{key}"), Rule::Limit.of([&least.to_string(), &most.to_string()])))
+        })
+    }
+}
+
 /// What must not be read or shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -384,20 +430,14 @@ impl CardProfile {
             return wrong("match", if nothing { Rule::CardMatchEmpty } else { Rule::CardMatchInterface });
         }
         self.matching.check()?;
+        check_title("title", &self.title)?;
         self.evidence.check()?;
         if self.id.as_str() == super::UNKNOWN_CARD
             && (!self.matching.is_empty() || self.action != (Action::Reject { class: RejectClass::Unknown }))
         {
             return wrong("action", Rule::Fallback);
         }
-        let Limits { max_answer, max_steps, total_ms, retries } = self.limits;
-        if !(1..=4096).contains(&max_answer)
-            || !(1..=16).contains(&max_steps)
-            || !(100..=10_000).contains(&total_ms)
-            || retries > 3
-        {
-            return wrong("limits", Rule::Limits);
-        }
+        self.limits.check()?;
         self.check_action()?;
         self.messages.check()?;
         self.check_samples()
@@ -462,6 +502,12 @@ impl CardProfile {
         if method != Method::Uid && !identify.uid_transform.is_empty() {
             return wrong("identify.uid_transform", Rule::NoUidToTransform);
         }
+        UidTransform::check(&identify.uid_transform)
+            .map_err(|(at, fault)| (format!("identify.uid_transform.{}", at + 1), fault))?;
+        let of_a_key = self.matching.storage.as_ref().and_then(StorageMatch::needs_a_key);
+        if let Some(name) = of_a_key.filter(|_| method == Method::StorageRead) {
+            return Err(("match.storage".to_owned(), Rule::StorageNeedsKey.of([&name])));
+        }
         if identify.steps.len() > usize::from(self.limits.max_steps) {
             return wrong("identify.steps", Rule::StepCount);
         }
@@ -521,8 +567,15 @@ impl CardProfile {
                     }
                 });
             }
+            self.check_number(&format!("tests.read.{}.number", index + 1), sample.number.as_deref())?;
         }
         Ok(())
+    }
+
+    /// The card's number passes the check that is made when a card is read.
+    fn check_number(&self, key: &str, number: Option<&str>) -> Result<(), (String, Fault)> {
+        let check = self.identify.as_ref().map_or(NumberCheck::None, |identify| identify.number_check);
+        number.map_or(Ok(()), |number| check.check(number)).map_err(|fault| (key.to_owned(), fault))
     }
 
     fn check_messages(&self) -> Result<(), (String, Fault)> {
@@ -540,6 +593,7 @@ impl CardProfile {
                 let fault = Rule::SampleFound.with([quoted(found), quoted(sample.number.as_deref())]);
                 return Err((format!("tests.ndef.{}", index + 1), fault));
             }
+            self.check_number(&format!("tests.ndef.{}.number", index + 1), found)?;
         }
         Ok(())
     }
@@ -564,11 +618,15 @@ impl CardProfile {
         self.check_messages()?;
         self.check_reads()?;
         let transforms = self.identify.as_ref().map_or(&[][..], |identify| &identify.uid_transform);
+        if self.tests.uids.is_empty() && !transforms.is_empty() {
+            return Err(("tests.uid".to_owned(), Rule::UidMissing.into()));
+        }
         for (index, sample) in self.tests.uids.iter().enumerate() {
             let text = uid_text(transforms, &sample.uid.0);
             if text != sample.text {
                 return Err((format!("tests.uid.{}", index + 1), Rule::UidSample.of([&text, &sample.text])));
             }
+            self.check_number(&format!("tests.uid.{}.text", index + 1), Some(&text))?;
         }
         Ok(())
     }

@@ -9,9 +9,12 @@ use super::{
     error::{Detail, Fault},
     hex::Hex,
     part::Part,
+    place::from_text,
     reader_match::Interface,
     rule::Rule,
 };
+
+from_text!(Aid StatusWord);
 
 /// Conditions that all must hold. ATR, storage form and historical bytes are looked at before anything is sent; the
 /// others are probed.
@@ -48,6 +51,16 @@ pub struct StorageMatch {
 }
 
 impl StorageMatch {
+    /// The name of a MIFARE Classic among the names, of which no block can be read without a key: those of PC/SC part 3,
+    /// and SAKs with bit 4 (NXP AN10833).
+    pub(super) fn needs_a_key(&self) -> Option<String> {
+        let classic = |name: &u16| match name {
+            0xFF00..=0xFFFF => name & 0x08 != 0,
+            name => matches!(name, 0x0001 | 0x0002 | 0x0026 | 0x0036 | 0x0037),
+        };
+        self.names().find(classic).map(|name| format!("0x{name:04X}"))
+    }
+
     fn names(&self) -> impl Iterator<Item = u16> + '_ {
         self.nn.iter().copied().chain(self.sak.iter().map(|sak| 0xFF00 | u16::from(*sak)))
     }
@@ -88,14 +101,14 @@ impl Select {
 }
 
 /// Application identifier, 5 to 16 bytes (ISO 7816-5).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "Hex")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Aid(Vec<u8>);
 
-impl TryFrom<Hex> for Aid {
+impl TryFrom<String> for Aid {
     type Error = Fault;
 
-    fn try_from(Hex(bytes): Hex) -> Result<Self, Fault> {
+    fn try_from(text: String) -> Result<Self, Fault> {
+        let Hex(bytes) = Hex::try_from(text)?;
         if (5..=16).contains(&bytes.len()) { Ok(Self(bytes)) } else { Err(Rule::AidForm.into()) }
     }
 }
@@ -121,14 +134,14 @@ impl fmt::Debug for Aid {
 }
 
 /// SW1 SW2, written as four hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "Hex")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StatusWord(pub u16);
 
-impl TryFrom<Hex> for StatusWord {
+impl TryFrom<String> for StatusWord {
     type Error = Fault;
 
-    fn try_from(Hex(bytes): Hex) -> Result<Self, Fault> {
+    fn try_from(text: String) -> Result<Self, Fault> {
+        let Hex(bytes) = Hex::try_from(text)?;
         let word = bytes.try_into().map_err(|_| Rule::StatusWordForm)?;
         Ok(Self(u16::from_be_bytes(word)))
     }

@@ -8,6 +8,7 @@ use super::{
     Layer,
     part::{self, Part},
     rule::Rule,
+    text::harmless,
 };
 
 /// One file that is disabled, and why. The other files stay in force.
@@ -50,7 +51,7 @@ pub(super) fn place(file: &str, line: Option<usize>, key: &str) -> String {
 /// What is put into a text: a piece of the file, a part of a sentence, or what another library said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detail {
-    /// The same in every language.
+    /// The same in every language; one line of bounded length.
     Word(Box<str>),
     /// Words of ours, with what is put into them.
     Part(Part, Vec<Detail>),
@@ -60,13 +61,13 @@ pub enum Detail {
 
 impl From<&str> for Detail {
     fn from(word: &str) -> Self {
-        Self::Word(word.into())
+        Self::Word(harmless(word).into())
     }
 }
 
 impl From<String> for Detail {
     fn from(word: String) -> Self {
-        Self::Word(word.into())
+        Self::from(word.as_str())
     }
 }
 

@@ -1,143 +1,23 @@
-//! The reading that data can describe: steps, the place of a number in what they brought, what becomes of a UID.
+//! Where a number stands in what the steps brought, how it becomes text, what becomes of a UID.
 
 use std::str::FromStr;
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{card::Method, card_match::Aid, error::Fault, hex::Hex, pattern::Pattern, rule::Rule};
-use crate::tlv::{self, Tlv, TlvError};
+use super::{error::Fault, hex::Hex, pattern::Pattern, place::from_text, rule::Rule, step::Step};
+use crate::{
+    domain::{
+        ids::CardNumber,
+        number::{self, NumberError},
+    },
+    tlv::{self, Tlv, TlvError},
+};
+
+from_text!(UidTransform);
 
 /// Longest identity that is taken from a card, in characters.
 pub const MAX_IDENTITY: usize = 64;
-
-/// One command to a card. There are none that write, load keys or authenticate with them.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Step {
-    /// SELECT by DF name.
-    Select {
-        /// The application.
-        aid: Aid,
-    },
-    /// SELECT of an elementary file by its two-byte identifier under the current DF.
-    SelectFile {
-        /// Its identifier.
-        fid: Hex,
-    },
-    /// READ BINARY (ISO 7816-4, 11.3.3).
-    ReadBinary {
-        /// Short file identifier, 1 to 30; absent for the current file.
-        sfi: Option<u8>,
-        /// Most bytes, 1 to 4096.
-        max: u16,
-        /// Class byte: 00; some readers want FF for type 4 tags.
-        #[serde(default)]
-        class: u8,
-    },
-    /// READ BINARY of PC/SC part 3, class FF.
-    ReadBlock {
-        /// Block or page.
-        block: u16,
-        /// Bytes: 4 or 16.
-        len: u8,
-    },
-    /// GET DATA (ISO 7816-4, 11.4.3) by BER tag.
-    GetData {
-        /// The tag, 1 to 3 bytes.
-        tag: Hex,
-    },
-    /// SELECT APPLICATION of DESFire.
-    SelectApplication {
-        /// Application, 3 bytes, as written on the wire.
-        application: Hex,
-    },
-    /// READ DATA of a DESFire standard file without authentication.
-    ReadFile {
-        /// File, 0 to 31.
-        file: u8,
-        /// First byte.
-        #[serde(default)]
-        offset: u16,
-        /// Bytes, 1 to 4096.
-        len: u16,
-    },
-}
-
-impl Step {
-    /// The application the step selects, and the name of the key that has it.
-    pub(super) fn aid(&self) -> Option<(&'static str, &[u8])> {
-        match self {
-            Self::Select { aid } => Some(("aid", aid.bytes())),
-            Self::SelectApplication { application } => Some(("application", &application.0)),
-            _ => None,
-        }
-    }
-
-    /// Most bytes the step brings to extract from; `None` if it brings none.
-    fn most(&self) -> Option<u32> {
-        match self {
-            Self::ReadBinary { max, .. } => Some((*max).into()),
-            Self::ReadBlock { len, .. } => Some((*len).into()),
-            Self::ReadFile { len, .. } => Some((*len).into()),
-            // The card decides.
-            Self::GetData { .. } => Some(u32::MAX),
-            Self::Select { .. } | Self::SelectFile { .. } | Self::SelectApplication { .. } => None,
-        }
-    }
-
-    /// So many bytes are more than the step can bring.
-    pub(super) fn exceeded_by(&self, bytes: usize) -> bool {
-        self.most().is_none_or(|most| u32::try_from(bytes).is_ok_and(|bytes| bytes > most))
-    }
-
-    /// The word in a profile.
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Select { .. } => "select",
-            Self::SelectFile { .. } => "select_file",
-            Self::ReadBinary { .. } => "read_binary",
-            Self::ReadBlock { .. } => "read_block",
-            Self::GetData { .. } => "get_data",
-            Self::SelectApplication { .. } => "select_application",
-            Self::ReadFile { .. } => "read_file",
-        }
-    }
-
-    /// The method the step belongs to.
-    const fn method(&self) -> Method {
-        match self {
-            Self::Select { .. } | Self::SelectFile { .. } | Self::ReadBinary { .. } | Self::GetData { .. } => {
-                Method::FileRead
-            }
-            Self::ReadBlock { .. } => Method::StorageRead,
-            Self::SelectApplication { .. } | Self::ReadFile { .. } => Method::DesfireRead,
-        }
-    }
-
-    /// The key within the step that is wrong, and why.
-    pub(super) fn check(&self, method: Method) -> Result<(), (&'static str, Fault)> {
-        if self.method() != method {
-            return Err(("op", Rule::StepElsewhere.of([self.word(), method.word()])));
-        }
-        let bytes = 1..=4096_u16;
-        let broken = match self {
-            Self::SelectFile { fid } if fid.0.len() != 2 => ("fid", Rule::StepFid),
-            Self::ReadBinary { sfi: Some(sfi), .. } if !(1..=30).contains(sfi) => ("sfi", Rule::StepSfi),
-            Self::ReadBinary { max, .. } if !bytes.contains(max) => ("max", Rule::StepMax),
-            Self::ReadBinary { class, .. } if !matches!(class, 0x00 | 0xFF) => ("class", Rule::StepClass),
-            Self::GetData { tag } if !(1..=3).contains(&tag.0.len()) => ("tag", Rule::StepTag),
-            Self::ReadBlock { len, .. } if !matches!(len, 4 | 16) => ("len", Rule::StepBlockLength),
-            Self::SelectApplication { application } if application.0.len() != 3 => {
-                ("application", Rule::StepApplication)
-            }
-            Self::ReadFile { file: 32.., .. } => ("file", Rule::StepFile),
-            Self::ReadFile { len, .. } if !bytes.contains(len) => ("len", Rule::StepMax),
-            _ => return Ok(()),
-        };
-        Err((broken.0, broken.1.into()))
-    }
-}
 
 /// Where the identity stands in what a step brought.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -298,8 +178,7 @@ fn unsigned<'a>(bytes: impl ExactSizeIterator<Item = &'a u8>) -> Option<String> 
 }
 
 /// One thing that is done to a UID so that it reads as the number printed on the card or kept by the issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UidTransform {
     /// The other byte order.
     Reverse,
@@ -333,26 +212,52 @@ impl UidTransform {
     }
 }
 
-/// The UID as the text that is the card's identity: upper-case hexadecimal, then the transforms in order. `reverse` and
-/// `dec` work on the bytes and count wherever they stand.
+impl UidTransform {
+    /// The word in a profile, without what follows a colon.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Reverse => "reverse",
+            Self::Dec => "dec",
+            Self::Pad(_) => "pad",
+            Self::Prefix(_) => "prefix",
+        }
+    }
+
+    /// `reverse` and `dec` need the bytes, which are gone once they are text; nothing is done twice. The place of the first
+    /// that is wrong, counted from 0, and why.
+    pub(super) fn check(transforms: &[Self]) -> Result<(), (usize, Fault)> {
+        for (at, transform) in transforms.iter().enumerate() {
+            let before = &transforms[..at];
+            let bytes_are_gone = before.iter().any(|earlier| *earlier != Self::Reverse);
+            let word = transform.word();
+            if matches!(transform, Self::Reverse | Self::Dec) && bytes_are_gone {
+                return Err((at, Rule::TransformOrder.of([word])));
+            }
+            if before.iter().any(|earlier| earlier.word() == word) {
+                return Err((at, Rule::TransformTwice.of([word])));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The UID as the text that is the card's identity: upper-case hexadecimal unless `dec` makes it a number, with the
+/// transforms in their order, which is one that [`UidTransform::check`] allows.
 #[must_use]
 pub fn uid_text(transforms: &[UidTransform], uid: &[u8]) -> String {
-    let decode = match (transforms.contains(&UidTransform::Reverse), transforms.contains(&UidTransform::Dec)) {
-        (false, true) => Decode::UintBe,
-        (true, true) => Decode::UintLe,
-        _ => Decode::Hex,
-    };
     let mut bytes = uid.to_vec();
-    if decode == Decode::Hex && transforms.contains(&UidTransform::Reverse) {
-        bytes.reverse();
+    let mut text = None;
+    for transform in transforms {
+        let hex = || data_encoding::HEXUPPER.encode(&bytes);
+        match transform {
+            UidTransform::Reverse => bytes.reverse(),
+            // Sixteen bytes hold every UID there is; anything longer stays hexadecimal.
+            UidTransform::Dec => text = Decode::UintBe.text(&bytes),
+            UidTransform::Pad(width) => text = Some(format!("{:0>width$}", text.unwrap_or_else(hex))),
+            UidTransform::Prefix(prefix) => text = Some(format!("{prefix}{}", text.unwrap_or_else(hex))),
+        }
     }
-    // Sixteen bytes hold every UID there is; anything longer stays hexadecimal.
-    let text = decode.text(&bytes).unwrap_or_else(|| data_encoding::HEXUPPER.encode(&bytes));
-    transforms.iter().fold(text, |text, transform| match transform {
-        UidTransform::Pad(width) => format!("{text:0>width$}"),
-        UidTransform::Prefix(prefix) => format!("{prefix}{text}"),
-        UidTransform::Reverse | UidTransform::Dec => text,
-    })
+    text.unwrap_or_else(|| data_encoding::HEXUPPER.encode(&bytes))
 }
 
 /// What a number must fulfil.
@@ -370,6 +275,37 @@ pub enum NumberCheck {
     District,
 }
 
+impl NumberCheck {
+    /// The card number in a text, without its check digits; for checks that make a number of a text.
+    ///
+    /// # Errors
+    /// [`NumberError`] if it has another form, or its check digits do not fit.
+    pub fn number(self, text: &str) -> Result<CardNumber, NumberError> {
+        match self {
+            Self::Mod97 => number::read(text),
+            Self::Luhn if !number::luhn(text) => Err(NumberError::CheckDigits),
+            Self::None | Self::Luhn | Self::District => CardNumber::new(text).ok_or(NumberError::Form),
+        }
+    }
+
+    /// Whether a number that a sample has passes the check.
+    pub(super) fn check(self, text: &str) -> Result<(), Fault> {
+        let (word, digits) = match self {
+            Self::None => return Ok(()),
+            Self::Luhn => ("luhn", "12-16"),
+            Self::Mod97 => ("mod97", "14-18"),
+            Self::District => ("district", "12-16"),
+        };
+        self.number(text).map(drop).map_err(|error| match error {
+            NumberError::Form => Rule::NumberForm.of([text, word, digits]),
+            NumberError::CheckDigits if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Rule::NumberCheckDigits.of([text, word])
+            }
+            NumberError::CheckDigits => Rule::NumberForm.of([text, word, digits]),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,18 +313,33 @@ mod tests {
     #[test]
     fn a_uid_becomes_the_number_on_the_card() {
         let uid = [0x04, 0x78, 0x2E, 0x21, 0x80, 0x1D, 0x80];
-        let cases: [(&[&str], &str); 6] = [
+        let cases: [(&[&str], &str); 7] = [
             (&[], "04782E21801D80"),
             (&["reverse"], "801D80212E7804"),
             (&["dec"], "1258039432715648"),
             (&["reverse", "dec"], "36061233168676868"),
             (&["dec", "pad:20"], "00001258039432715648"),
             (&["pad:16", "prefix:49"], "490004782E21801D80"),
+            (&["prefix:49", "pad:18"], "004904782E21801D80"),
         ];
         for (words, text) in cases {
             let transforms: Vec<_> =
                 words.iter().map(|word| UidTransform::try_from((*word).to_owned()).unwrap()).collect();
+            assert_eq!(UidTransform::check(&transforms), Ok(()), "{words:?}");
             assert_eq!(uid_text(&transforms, &uid), text, "{words:?}");
+        }
+        let wrong: [(&[&str], usize); 6] = [
+            (&["dec", "reverse"], 1),
+            (&["prefix:49", "reverse"], 1),
+            (&["pad:16", "dec"], 1),
+            (&["reverse", "dec", "dec"], 2),
+            (&["reverse", "reverse"], 1),
+            (&["pad:4", "prefix:49", "pad:8"], 2),
+        ];
+        for (words, at) in wrong {
+            let transforms: Vec<_> =
+                words.iter().map(|word| UidTransform::try_from((*word).to_owned()).unwrap()).collect();
+            assert_eq!(UidTransform::check(&transforms).unwrap_err().0, at, "{words:?}");
         }
         for illegal in ["", "invert", "pad:0", "pad:41", "pad:x", "prefix:", "prefix:a b", "dec:1"] {
             assert!(UidTransform::try_from(illegal.to_owned()).is_err(), "{illegal}");

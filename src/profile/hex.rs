@@ -1,13 +1,12 @@
 //! Bytes as a profile writes them: hexadecimal, either case, no separators.
 
+use super::{error::Fault, place::from_text, rule::Rule};
 use data_encoding::HEXUPPER_PERMISSIVE;
-use serde::Deserialize;
 
-use super::{error::Fault, rule::Rule};
+from_text!(Hex);
 
 /// Bytes written as hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hex(pub Vec<u8>);
 
 impl TryFrom<String> for Hex {

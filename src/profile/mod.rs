@@ -22,12 +22,14 @@ mod card;
 mod card_match;
 mod error;
 mod extract;
+mod forbidden;
 mod hex;
 mod message;
 mod overlap;
 mod part;
 mod pattern;
 mod payment;
+mod place;
 mod plain;
 mod preamble;
 mod reader;
@@ -35,6 +37,7 @@ mod reader_match;
 mod rule;
 mod shipped;
 mod signal;
+mod step;
 mod text;
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
@@ -52,7 +55,7 @@ pub use self::{
         Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
     error::{Detail, Fault, ProfileError},
-    extract::{Decode, Extract, ExtractError, MAX_IDENTITY, NumberCheck, SampleRead, Step, UidTransform, uid_text},
+    extract::{Decode, Extract, ExtractError, MAX_IDENTITY, NumberCheck, SampleRead, UidTransform, uid_text},
     hex::Hex,
     message::{NdefNumber, NdefRecord, SampleMessage, SunParameters, query_parameter},
     part::Part,
@@ -65,6 +68,7 @@ pub use self::{
     reader_match::{Driver, Interface, NamePattern, ReaderMatch, Sighting, SlotRole, SlotRule, System},
     rule::Rule,
     signal::{Family, LedBits, MAX_SIGNAL, Moment, PersistentSettings, SignalStep, Signals, Verb},
+    step::Step,
     text::{MAX_TEXT_LEN, Profile, ProfileText, load},
 };
 use crate::domain::ids::Digest;

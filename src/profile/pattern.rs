@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
-use serde::Deserialize;
-
 use super::{
     error::{Detail, Fault},
     part::Part,
+    place::from_text,
     rule::Rule,
 };
+use regex::{Regex, RegexBuilder};
+
+from_text!(Pattern ProfileId UsbId BcdRange Bcd);
 
 /// Longest regular expression, in bytes.
 pub const MAX_PATTERN_LEN: usize = 256;
@@ -17,8 +18,7 @@ pub const MAX_PATTERN_LEN: usize = 256;
 const MAX_COMPILED_LEN: usize = 64 * 1024;
 
 /// A regular expression with a bound on its size.
-#[derive(Clone, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone)]
 pub struct Pattern(Regex);
 
 impl TryFrom<String> for Pattern {
@@ -111,8 +111,7 @@ impl fmt::Debug for Pattern {
 }
 
 /// Id of a profile: 1 to 40 lower-case letters, digits and hyphens; also the name of its file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProfileId(String);
 
 impl TryFrom<String> for ProfileId {
@@ -146,8 +145,7 @@ impl fmt::Display for ProfileId {
 }
 
 /// Vendor and product of a USB device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsbId {
     /// idVendor.
     pub vendor: u16,
@@ -176,8 +174,7 @@ fn four_digits(text: &str) -> Option<u16> {
 }
 
 /// A range of bcdDevice, the firmware number in a USB device descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BcdRange {
     at_least: u16,
     below: Option<u16>,
@@ -224,8 +221,7 @@ impl BcdRange {
 }
 
 /// One firmware number, written `0x0203`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bcd(pub u16);
 
 impl TryFrom<String> for Bcd {

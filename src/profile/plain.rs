@@ -22,6 +22,11 @@ pub(super) fn typing<'m>(message: &'m str, key: Option<&str>) -> (Fault, Option<
     }
 }
 
+/// The key that a message of serde does not know.
+pub(super) fn unknown_key(message: &str) -> Option<&str> {
+    Some(message.strip_prefix("unknown field `")?.split_once('`')?.0)
+}
+
 /// What a message of the TOML reader about these characters means, with what stands before them in their line.
 pub(super) fn syntax(message: &str, before: &str, there: &str) -> Fault {
     let said = Detail::Foreign(message.replace('\n', "; ").into());

@@ -21,6 +21,22 @@ impl TryFrom<u32> for Schema {
     }
 }
 
+/// Longest name for people, in characters.
+const MAX_TITLE: usize = 60;
+
+/// Names for people reach a screen too.
+pub(super) fn check_title(key: &str, text: &str) -> Result<(), (String, Fault)> {
+    let fits = (1..=MAX_TITLE).contains(&text.trim().chars().count()) && !text.chars().any(steers_the_screen);
+    let fault = || Rule::TitleForm.of([key, &MAX_TITLE.to_string()]);
+    if fits { Ok(()) } else { Err((key.to_owned(), fault())) }
+}
+
+/// Control characters, invisible ones, and those that turn the direction of writing.
+pub(super) fn steers_the_screen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
 /// On what a profile rests.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,7 +164,7 @@ impl Messages {
                 return wrong(format!("messages.{language}"), Rule::MessagesLanguage);
             }
             let all = [&texts.unsupported, &texts.replug, &texts.wedge_mode, &texts.driver_missing, &texts.firmware];
-            if all.into_iter().flatten().any(|text| text.len() > 300 || text.chars().any(char::is_control)) {
+            if all.into_iter().flatten().any(|text| text.len() > 300 || text.chars().any(steers_the_screen)) {
                 return wrong(format!("messages.{language}"), Rule::MessageForm);
             }
         }

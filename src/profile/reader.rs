@@ -12,7 +12,7 @@ use super::{
     error::Fault,
     hex::Hex,
     pattern::{Bcd, Pattern, ProfileId},
-    preamble::{Evidence, Messages, Schema, Topic},
+    preamble::{Evidence, Messages, Schema, Topic, check_title},
     reader_match::{ReaderMatch, SlotRole, SlotRule, System},
     rule::Rule,
     signal::{Family, LedBits, Moment, SignalStep, Signals},
@@ -100,11 +100,12 @@ pub struct Capability {
     pub max_answer: u32,
     /// Largest useful Le of one READ BINARY, 1 to 256.
     pub max_le: u16,
-    /// Understands FF CA and FF B0 of PC/SC part 3.
+    /// May be asked for blocks by FF B0 of PC/SC part 3. Unless a profile denies it, as of a reader nobody knows: one that
+    /// does not understand class FF answers with a status word.
     pub storage_apdus: bool,
     /// No real card need stand behind what it reads: no production account is used with it.
     pub simulated: bool,
-    /// Tells the UID.
+    /// May be asked for the UID by FF CA; likewise.
     pub uid: bool,
     /// Order of the UID's bytes, per standard.
     pub uid_order: UidOrders,
@@ -120,9 +121,9 @@ impl Default for Capability {
             max_command: 261,
             max_answer: 258,
             max_le: 0xE0,
-            storage_apdus: false,
+            storage_apdus: true,
             simulated: false,
-            uid: false,
+            uid: true,
             uid_order: UidOrders::default(),
             technologies: BTreeSet::new(),
         }
@@ -457,6 +458,9 @@ impl ReaderProfile {
             return wrong("escape.led_bits", Rule::LedBit);
         }
         self.signals.check(self.escape.family, bits)?;
+        for (key, text) in [("title", &self.title), ("vendor", &self.vendor), ("model", &self.model)] {
+            check_title(key, text)?;
+        }
         self.evidence.check()?;
         self.messages.check()?;
         let bad = self.known_firmware.iter().any(|firmware| firmware.status == FirmwareStatus::Bad);

@@ -5,7 +5,9 @@ use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 
-use super::{error::Fault, rule::Rule};
+use super::{error::Fault, place::from_text, rule::Rule};
+
+from_text!(Verb);
 
 /// Makers' sets of commands to the reader itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -42,8 +44,7 @@ impl Family {
 }
 
 /// One thing a reader shall show or sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// Whether the reader beeps by itself when a card appears.
     BuzzerOnDetect(bool),

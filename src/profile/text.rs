@@ -13,8 +13,10 @@ use super::{
     Layer, Origin,
     card::CardProfile,
     error::{Fault, ProfileError},
+    forbidden,
     pattern::ProfileId,
     plain,
+    preamble::steers_the_screen,
     reader::ReaderProfile,
     rule::Rule,
 };
@@ -22,8 +24,6 @@ use crate::domain::ids::Digest;
 
 /// Largest profile, in bytes.
 pub const MAX_TEXT_LEN: usize = 64 * 1024;
-/// Most regular expressions in one profile.
-const MAX_EXPRESSIONS: usize = 32;
 /// Most of a message about a file that is shown, in characters.
 const MAX_MESSAGE_LEN: usize = 400;
 
@@ -109,8 +109,8 @@ pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError>
         return Err(place.fault(None, Rule::Empty));
     }
     let place = Place { table: Some(table.get_ref()), ..place };
-    if let Some((key, span, fault)) = forbidden(table.get_ref()) {
-        return Err(place.at(Some(span), Some(key), fault));
+    if let Some((key, span, fault)) = forbidden::find(text, table.get_ref()) {
+        return Err(place.at(Some(span), Some(key).filter(|key| !key.is_empty()), fault));
     }
     place.head(source)?;
     let origin = Origin { layer, digest: Some(sha256(bytes)), file: source.file.clone() };
@@ -183,7 +183,14 @@ impl Place<'_> {
             let known = span.as_ref().zip(self.table);
             let key = known.and_then(|(span, table)| key_at(table, span.start));
             let (fault, missing) = plain::typing(&message, key.as_deref());
-            let Some(missing) = missing else { return self.at(span.clone(), key, fault) };
+            let Some(missing) = missing else {
+                // A key that only another key beside it forbids: the fault is about the table, and the key is in it.
+                let inside = plain::unknown_key(&message).zip(key.as_ref()).map(|(name, key)| format!("{key}.{name}"));
+                return match inside.filter(|key| self.table.is_some_and(|table| has(table, key))) {
+                    Some(key) => self.fault(Some(&key), fault),
+                    None => self.at(span.clone(), key, fault),
+                };
+            };
             // What is missing has no place of its own: that of the table it belongs into, which the whole file has not.
             match known.and_then(|(span, table)| table_at(table, span)) {
                 Some(table) => self.at(span.clone(), Some(format!("{table}.{missing}")), fault),
@@ -211,7 +218,7 @@ impl Place<'_> {
 }
 
 /// Visits every key with its dotted name, in which members of lists are counted from 1, its own span and its value.
-fn visit<'a, T>(
+pub(super) fn visit<'a, T>(
     table: &'a DeTable<'a>,
     path: &str,
     see: &mut impl FnMut(&str, Range<usize>, &'a Spanned<DeValue<'a>>) -> Option<T>,
@@ -240,65 +247,6 @@ fn visit_value<'a, T>(
     }
 }
 
-/// Key material anywhere, raw bytes among the signals, more expressions than anybody needs. Looked for before the typed
-/// reading, so that the answer is not merely "unknown key" and no expression is compiled in vain.
-fn forbidden(table: &DeTable<'_>) -> Option<(String, Range<usize>, Fault)> {
-    let mut expressions = 0;
-    visit(table, "", &mut |name, key_span, value| {
-        let last = name.rsplit('.').next().unwrap_or_default();
-        expressions += usize::from(matches!(last, "regex" | "name_regex" | "firmware_text"));
-        if expressions > MAX_EXPRESSIONS {
-            return Some((name.to_owned(), key_span, Rule::PatternCount.into()));
-        }
-        if names_a_key(last) {
-            return Some((name.to_owned(), key_span, Rule::KeyMaterial.into()));
-        }
-        let signals = name.starts_with("signals.");
-        match value.get_ref() {
-            DeValue::String(text) if holds_a_known_key(text) => {
-                Some((name.to_owned(), value.span(), Rule::KeyMaterial.into()))
-            }
-            DeValue::String(text) if signals && looks_like_bytes(text) => {
-                Some((name.to_owned(), value.span(), Rule::RawBytes.into()))
-            }
-            DeValue::Integer(_) if signals => Some((name.to_owned(), value.span(), Rule::RawBytes.into())),
-            _ => None,
-        }
-    })
-}
-
-fn names_a_key(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let parts = || name.split(['_', '-']);
-    name != "keys_from" && parts().any(|part| matches!(part, "key" | "keys" | "secret" | "password" | "pin" | "pins"))
-}
-
-/// The keys of MIFARE Classic that everybody knows, and the commands that load a key or use it.
-fn holds_a_known_key(text: &str) -> bool {
-    const KNOWN: [&str; 7] = [
-        "FFFFFFFFFFFF",
-        "A0A1A2A3A4A5",
-        "B0B1B2B3B4B5",
-        "D3F7D3F7D3F7",
-        "4D3A99C351DD",
-        "1A982C7E459A",
-        "AABBCCDDEEFF",
-    ];
-    let compact: String = text.chars().filter(|c| !matches!(c, ' ' | ':' | '-')).collect::<String>().to_uppercase();
-    KNOWN.contains(&compact.as_str())
-        || looks_like_bytes(&compact) && (compact.starts_with("FF82") || compact.starts_with("FF86"))
-}
-
-fn looks_like_bytes(text: &str) -> bool {
-    let digits = text.trim_start_matches("0x").chars().filter(|c| !matches!(c, ' ' | ':' | ','));
-    let (mut count, mut all) = (0, true);
-    digits.for_each(|digit| {
-        count += 1;
-        all &= digit.is_ascii_hexdigit();
-    });
-    count >= 2 && all
-}
-
 /// Span of the deepest part of a dotted key that is there.
 fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
     let mut best: Option<(usize, Range<usize>)> = None;
@@ -310,6 +258,11 @@ fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
         None
     });
     best.map(|(_, span)| span)
+}
+
+/// The dotted key is in the file.
+fn has(table: &DeTable<'_>, key: &str) -> bool {
+    visit(table, "", &mut |name, _, _| (name == key).then_some(())).is_some()
 }
 
 /// Name of the innermost table that holds the whole span; none if that is the file itself.
@@ -328,7 +281,7 @@ fn table_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
 }
 
 /// Name of the innermost key whose own text or value holds the byte.
-fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
+pub(super) fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
     let mut best: Option<(usize, String)> = None;
     visit::<()>(table, "", &mut |name, key_span, value| {
         for span in [key_span, value.span()] {
@@ -342,11 +295,10 @@ fn key_at(table: &DeTable<'_>, byte: usize) -> Option<String> {
 }
 
 /// A text out of a foreign file as one line of bounded length that cannot turn a screen round.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' => ';',
-        c if c.is_control() => '\u{FFFD}',
-        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}' => '\u{FFFD}',
+        c if steers_the_screen(c) => '\u{FFFD}',
         c => c,
     };
     text.chars().take(MAX_MESSAGE_LEN).map(shown).collect()

@@ -27,7 +27,8 @@ fn catalog() -> ProfileCatalog {
     let texts = [
         profile(
             "library",
-            &storage("[identify]\nmethod = \"uid\"\nuid_transform = [\"reverse\", \"dec\", \"pad:10\"]", 1, CLASSIC),
+            &(storage("[identify]\nmethod = \"uid\"\nuid_transform = [\"reverse\", \"dec\", \"pad:10\"]", 1, CLASSIC)
+                + "[[tests.uid]]\nuid = \"04A1B2C3\"\ntext = \"3283263748\"\n"),
         ),
         profile("sports", &storage("[identify]\nmethod = \"uid\"", 0x14, VICINITY)),
         profile(
@@ -36,7 +37,7 @@ fn catalog() -> ProfileCatalog {
                 "[identify]\nmethod = \"storage-read\"\nnumber_check = \"mod97\"\n\
                  steps = [ { op = \"read_block\", block = 4, len = 16 } ]\n\
                  extract = { step = 1, slice = [1, 14], decode = \"ascii\" }\n\
-                 [[tests.read]]\nbytes = \"20343931373132333435363738313220\"\nnumber = \"49171234567812\"",
+                 [[tests.read]]\nbytes = \"20343931373132333435363738303720\"\nnumber = \"49171234567807\"",
                 3,
                 "3B8F8001804F0CA0000003060300030000000068",
             ),
@@ -47,7 +48,7 @@ fn catalog() -> ProfileCatalog {
              number_check = \"district\"\n\
              steps = [ { op = \"select\", aid = \"D2760000850102\" }, { op = \"read_binary\", sfi = 3, max = 300 } ]\n\
              extract = { step = 2, tlv = [\"70\", \"5A\"], decode = \"bcd\" }\n\
-             [[tests.read]]\nbytes = \"70045A024917\"\nnumber = \"4917\"",
+             [[tests.read]]\nbytes = \"70085A06491712345678\"\nnumber = \"491712345678\"",
         ),
         profile(
             "canteen",
@@ -56,13 +57,13 @@ fn catalog() -> ProfileCatalog {
              steps = [ { op = \"select_application\", application = \"15845F\" }, \
                        { op = \"read_file\", file = 2, len = 70 } ]\n\
              extract = { step = 2, regex = \"NR=([0-9]+);\", decode = \"ascii\" }\n\
-             [[tests.read]]\nbytes = \"4E523D343931373B0000\"\nnumber = \"4917\"",
+             [[tests.read]]\nbytes = \"4E523D3439313731323334353637383B0000\"\nnumber = \"491712345678\"",
         ),
         profile(
             "sticker",
             "[match]\nselect = { aid = \"D2760000850101\" }\n[identify]\nmethod = \"ndef\"\nnumber_check = \"mod97\"\n\
              ndef = { record = \"text\", regex = \"^Karte ([0-9]{14})$\" }\n\
-             [[tests.ndef]]\ntext = \"Karte 49171234567812\"\nnumber = \"49171234567812\"\n\
+             [[tests.ndef]]\ntext = \"Karte 49171234567807\"\nnumber = \"49171234567807\"\n\
              [[tests.ndef]]\ntext = \"Karte 4917\"\n",
         )
         .replace("priority = 50", "priority = 49"),

@@ -2,7 +2,8 @@
 
 use std::{
     fmt::Write as _,
-    fs,
+    fs::File,
+    io::{self, Write as _},
     path::Path,
     time::{Duration, Instant},
 };
@@ -32,6 +33,13 @@ struct Lying {
 
 /// Waits for a card, talks to it as a terminal would that knows no account, and writes the dialogue down.
 pub fn probe(language: Language, catalog: &ProfileCatalog, out: Option<&Path>, wait: Duration) -> anyhow::Result<bool> {
+    // Before anybody holds a card there: a recording that cannot be kept is a walk to the card's owner for nothing.
+    if let Some(file) = out {
+        let shown = file.display().to_string();
+        ensure!(!file.exists(), words::PROBE_EXISTS.with(language, &[&shown]));
+        let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        ensure!(folder.is_none_or(Path::is_dir), words::PROBE_NO_FOLDER.with(language, &[&shown]));
+    }
     let mut reader = PcscReaders.open().context(words::PROBE_NO_READER.text(language))?;
     let Lying { slot, atr: raw } = card_within(language, &mut *reader, wait)?;
     let ReaderIdentity { usb, bcd_device, firmware_text } = reader.identity(&slot);
@@ -56,10 +64,14 @@ pub fn probe(language: Language, catalog: &ProfileCatalog, out: Option<&Path>, w
         );
         channel.end(Disposition::Unpower);
     }
-    let text = written(language, catalog, &profile, interface, &raw, &recording.masked())?;
+    let (text, outcome) = written(language, catalog, &profile, interface, &raw, &recording.masked())?;
+    if outcome == NOT_OURS && interface == Interface::Contactless && !profile.capability.uid {
+        writeln!(io::stderr(), "{}", words::PROBE_NO_UID.with(language, &[profile.id.as_str()]))?;
+    }
     match out {
         Some(file) => {
-            fs::write(file, &text).with_context(|| file.display().to_string())?;
+            let mut kept = File::create_new(file).with_context(|| file.display().to_string())?;
+            kept.write_all(text.as_bytes()).with_context(|| file.display().to_string())?;
             say(words::PROBE_WRITTEN.with(language, &[&file.display().to_string()]))?;
         }
         None => say(text.trim_end())?,
@@ -87,7 +99,10 @@ fn card_within(language: Language, reader: &mut dyn CardReader, wait: Duration) 
     }
 }
 
-/// The masked dialogue, with what it comes to when it is told again.
+/// Code of a card that no profile claims.
+const NOT_OURS: &str = "not_ours";
+
+/// The masked dialogue, and what it comes to when it is told again.
 fn written(
     language: Language,
     catalog: &ProfileCatalog,
@@ -95,7 +110,7 @@ fn written(
     interface: Interface,
     atr: &[u8],
     recording: &Recording,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<(String, String)> {
     let parsed = Atr::new(atr);
     let outcome = match catalog.candidates(&parsed, interface) {
         Verdict::Reject(card) => format!("rejected {}", card.id),
@@ -120,5 +135,5 @@ fn written(
     writeln!(text, "@ interface {}", if interface == Interface::Contact { "contact" } else { "contactless" })?;
     writeln!(text, "@ atr {}", data_encoding::HEXUPPER.encode(atr))?;
     writeln!(text, "{recording}= {outcome}")?;
-    Ok(text)
+    Ok((text, outcome))
 }
