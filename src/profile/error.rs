@@ -80,7 +80,7 @@ impl From<Part> for Detail {
 impl Part {
     /// The part with these details in their places.
     pub(crate) fn with<const N: usize>(self, details: [Detail; N]) -> Detail {
-        Detail::Part(self, details.to_vec())
+        Detail::Part(self, details.into())
     }
 
     /// The part with a piece of the file in each of its places.
@@ -151,7 +151,7 @@ impl Rule {
     #[must_use]
     pub fn with<const N: usize>(self, details: [Detail; N]) -> Fault {
         debug_assert_eq!(self.english().matches("{}").count(), N, "{self:?}");
-        Fault { rule: self, details: details.to_vec() }
+        Fault { rule: self, details: details.into() }
     }
 
     /// The same with pieces of the file.

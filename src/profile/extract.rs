@@ -297,11 +297,10 @@ impl NumberCheck {
             Self::District => ("district", "12-16"),
         };
         self.number(text).map(drop).map_err(|error| match error {
-            NumberError::Form => Rule::NumberForm.of([text, word, digits]),
             NumberError::CheckDigits if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Rule::NumberCheckDigits.of([text, word])
             }
-            NumberError::CheckDigits => Rule::NumberForm.of([text, word, digits]),
+            NumberError::Form | NumberError::CheckDigits => Rule::NumberForm.of([text, word, digits]),
         })
     }
 }

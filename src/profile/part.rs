@@ -4,6 +4,7 @@
 macro_rules! parts {
     ($($name:ident $en:literal $de:literal)*) => {
         /// A part of a sentence.
+        #[allow(clippy::doc_markdown, clippy::empty_docs, reason = "the texts are for people, not for this page")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Part {
             $(#[doc = $en] $name,)*

@@ -4,6 +4,7 @@
 macro_rules! rules {
     ($($name:ident $code:literal $en:literal $de:literal)*) => {
         /// A rule that a profile breaks.
+        #[allow(clippy::doc_markdown, reason = "the texts are for people, not for this page")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Rule {
             $(#[doc = $en] $name,)*
