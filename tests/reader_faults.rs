@@ -77,6 +77,7 @@ const CARDS: &[(&str, Story)] = stories![
 /// What a reader, the service and other programs do.
 const READERS: &[(&str, Story)] = stories![
     fault_15_a_mute_card_is_given_up_and_the_next_one_read,
+    fault_16_a_moved_reader_reads_on,
     fault_16_another_model_in_its_place_is_met_anew,
     fault_16_no_reader_at_all_and_back_again,
     fault_16_the_same_model_at_another_port_is_another_slot,
@@ -84,9 +85,6 @@ const READERS: &[(&str, Story)] = stories![
     fault_18_a_card_held_for_itself_by_another_program_is_named,
     fault_18_an_endless_transaction_is_given_up_and_its_end_noticed,
 ];
-
-/// What holds in memory alone: a card in the third slot of one `vpcd` is not always met.
-const MOVES: &[(&str, Story)] = stories![fault_16_a_moved_reader_reads_on];
 
 fn tell(stories: &[(&str, Story)], stand: &mut dyn Stand) {
     for (name, story) in stories {
@@ -124,7 +122,6 @@ fn stories_of_cards_hold_in_memory() {
 #[test]
 fn stories_of_readers_hold_in_memory() {
     tell(READERS, &mut InMemory::new());
-    tell(MOVES, &mut InMemory::new());
 }
 
 #[cfg(feature = "pcsc")]

@@ -133,7 +133,7 @@ impl Transcript {
     }
 
     /// A card can say all of it by itself: what the reader or another program does is not in it, nor an answer of no byte,
-    /// which `vpcd` takes for none and waits on.
+    /// for which `vpcd` waits on.
     pub fn is_the_cards(&self) -> bool {
         self.exchanges.iter().all(|(_, answer)| answer.as_ref().is_ok_and(|bytes| !bytes.is_empty()))
     }

@@ -81,6 +81,7 @@ fn meaning(error: &io::Error) -> ScannerError {
 mod tests {
     use super::*;
 
+    /// Fault 23: a device that is not there, or is none.
     #[test]
     fn what_is_no_scanner_is_refused_by_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
