@@ -136,7 +136,7 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
 /// Fault 25: whoever checks a folder is told what was looked at, and what was not and why: silence is never "all fine".
 #[test]
 fn profiles_check_says_what_it_looked_at() {
-    let [new_model, ..] = shown_in_the_readme();
+    let [new_model, new_card, ..] = shown_in_the_readme();
     let check = |arguments: &[&str]| {
         let output = teilhabectl(None, &[&["profiles", "check"], arguments].concat());
         let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
@@ -162,9 +162,24 @@ fn profiles_check_says_what_it_looked_at() {
         fs::write(strange.join(name), new_model).unwrap();
     }
     let (fine, told) = check(&[&text(&strange)]);
-    assert!(!fine && told.matches("ignored: ").count() == 4, "{told}");
-    assert!(told.contains("ignored: acme-100.TOML: its name does not end in .toml"), "{told}");
+    assert!(!fine && told.lines().filter(|line| line.starts_with("ignored: ")).count() == 4, "{told}");
+    assert!(told.contains("ignored: acme-100.TOML: looks like a profile; call it acme-100.toml"), "{told}");
     assert!(told.contains("ignored: example.reader.toml: a template"), "{told}");
+
+    // What somebody wrote for nothing is no fine folder: named, with the name that it should have.
+    let mixed = folder("mixed");
+    fs::write(mixed.join("acme-100.toml"), new_model).unwrap();
+    for name in ["card.toml.txt", "CARD.TOML", "card", "notes.txt", "acme-100.toml~"] {
+        let text = if name.contains("notes") { "kind of a note" } else { new_card };
+        fs::write(mixed.join(name), if name.starts_with("acme") { new_model } else { text }).unwrap();
+    }
+    let (fine, told) = check(&[&text(&mixed)]);
+    assert!(!fine && told.matches(": looks like a profile; call it library-card.toml\n").count() == 3, "{told}");
+    let sum = format!("1 file checked in {}, 5 ignored: 3 wrongly named\n", text(&mixed));
+    assert!(told.ends_with(&sum), "{told}");
+    fs::write(mixed.join("library-card.toml"), new_card).unwrap();
+    let (fine, told) = check(&[&text(&mixed)]);
+    assert!(fine && told.ends_with(&format!("2 files checked in {}, 5 ignored: all fine\n", text(&mixed))), "{told}");
 
     let right = folder("right/readers");
     fs::write(right.join("acme-100.toml"), new_model).unwrap();
@@ -190,7 +205,8 @@ fn profiles_check_says_what_it_looked_at() {
 
     let nowhere = text(&temp.path().join("nowhere"));
     let (fine, told) = check(&[&nowhere]);
-    assert!(!fine && told.contains(&format!("{nowhere}: the folder cannot be read: ")), "{told}");
+    assert!(!fine && told.contains(&format!("{nowhere}: the folder cannot be read: there is none")), "{told}");
+    assert!(told.ends_with(&format!("nothing to check in {nowhere}\n")), "{told}");
     let (fine, told) = check(&[&format!("{right}/readers/acme-100.toml")]);
     assert!(!fine && told.contains(&format!("give the folder: teilhabectl profiles check {right}/readers")), "{told}");
 
@@ -357,8 +373,9 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
         let arguments = ["--json", "--config", config.to_str().unwrap(), "--data", "/nonexistent/data", "doctor"];
         says(&lines(&teilhabectl(None, &arguments)), "profiles")
     };
-    let (good, found, _) = profiles();
-    assert!(!good && found.contains("shelf: the folder cannot be read"), "{found}");
+    let (good, found, advice) = profiles();
+    assert!(!good && found.contains("shelf: the folder cannot be read: there is none"), "{found}");
+    assert!(advice.starts_with("make the folder"), "{advice}");
     fs::create_dir(&shelf).unwrap();
     let (good, found, advice) = profiles();
     assert!(
@@ -366,6 +383,11 @@ fn doctor_looks_at_the_machine_and_gives_advice() {
         "{found}"
     );
     let [new_model, ..] = shown_in_the_readme();
+    fs::write(shelf.join("acme-100.toml.txt"), new_model).unwrap();
+    let (good, found, advice) = profiles();
+    assert!(!good && found == "acme-100.toml.txt: looks like a profile; call it acme-100.toml", "{found}");
+    assert!(advice.starts_with("rename the file"), "{advice}");
+    fs::remove_file(shelf.join("acme-100.toml.txt")).unwrap();
     fs::write(shelf.join("acme-100.toml"), new_model.replace("vendor", "wendor")).unwrap();
     let (good, found, advice) = profiles();
     assert!(!good && found.starts_with("acme-100.toml:5: wendor: "), "{found}");

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use crate::profile::{Detail, Fault, MAX_TEXT_LEN, MAX_TEXTS, Part, ProfileText, Rule};
+use crate::profile::{Detail, Fault, MAX_TEXT_LEN, MAX_TEXTS, Part, ProfileText, Rule, claimed_id};
 
 /// Folders within folders.
 const MAX_DEPTH: usize = 3;
@@ -15,12 +15,14 @@ const MAX_DEPTH: usize = 3;
 const MAX_ENTRIES: usize = 2 * MAX_TEXTS;
 
 /// Why a file is left out without being a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ignored {
     /// Its name does not end in `.toml`.
     Name,
     /// Its name begins with `example.`.
     Template,
+    /// Its name does not end in `.toml`, and it is a profile as far as can be seen; the name that it should have.
+    Misnamed(String),
 }
 
 /// What a folder holds.
@@ -30,6 +32,8 @@ pub struct ProfileFolder {
     pub texts: Vec<ProfileText>,
     /// Files that are left out, by their names below the folder, and why.
     pub ignored: Vec<(String, Ignored)>,
+    /// Why the folder itself cannot be read; stands among the texts as well.
+    pub unreadable: Option<Fault>,
 }
 
 /// The profiles of a folder.
@@ -43,6 +47,14 @@ pub fn read(folder: &Path) -> Vec<ProfileText> {
 pub fn look(folder: &Path) -> ProfileFolder {
     let mut scan = Scan { left: MAX_ENTRIES, found: ProfileFolder::default() };
     scan.folder(folder, "", MAX_DEPTH);
+    let ProfileFolder { texts, ignored, .. } = &mut scan.found;
+    for (_, why) in ignored {
+        // A copy that an editor left beside the file itself is no profile that somebody misses.
+        let is_there = |right: &str| texts.iter().any(|text| text.file().rsplit('/').next() == Some(right));
+        if matches!(why, Ignored::Misnamed(right) if is_there(right)) {
+            *why = Ignored::Name;
+        }
+    }
     scan.found
 }
 
@@ -61,8 +73,11 @@ impl Scan {
         let mut entries = match listed {
             Ok(entries) => entries,
             Err(error) => {
-                return self
-                    .refuse(shown, because(&error, [Rule::FolderMissing, Rule::FolderDenied, Rule::FolderFailed]));
+                let why = because(&error, [Rule::FolderMissing, Rule::FolderDenied, Rule::FolderFailed]);
+                if below.is_empty() {
+                    self.found.unreadable = Some(why.clone());
+                }
+                return self.refuse(shown, why);
             }
         };
         if entries.len() > self.left {
@@ -93,7 +108,8 @@ impl Scan {
             };
         }
         if !ends("toml") {
-            return self.found.ignored.push((name, Ignored::Name));
+            let why = if kind.is_file() { misnamed(&entry.path(), &file_name) } else { None };
+            return self.found.ignored.push((name, why.map_or(Ignored::Name, Ignored::Misnamed)));
         }
         if file_name.starts_with("example.") {
             return self.found.ignored.push((name, Ignored::Template));
@@ -127,6 +143,16 @@ fn because(error: &io::Error, [missing, denied, failed]: [Rule; 3]) -> Fault {
         (_, Some(number)) => failed.with([Part::SystemError.of(number)]),
         (_, None) => failed.with([Detail::Foreign(error.to_string().into())]),
     }
+}
+
+/// The name that a file should have which is a profile by what it holds, or would be one but for what follows `.toml`.
+fn misnamed(path: &Path, name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let by_name =
+        || lower.strip_suffix(".txt").unwrap_or(&lower).ends_with(".toml").then(|| lower.split(".toml").next());
+    let id = read_bounded(path).ok().and_then(|bytes| claimed_id(&bytes));
+    let stem = id.map(|id| id.to_string()).or_else(|| by_name().flatten().map(str::to_owned));
+    stem.filter(|stem| !stem.is_empty()).map(|stem| format!("{stem}.toml"))
 }
 
 /// At most one byte more than a profile may have, so that a large one shows as too large and costs no memory.

@@ -211,8 +211,9 @@ impl CardMatch {
         by_storage && by_historical && by_pattern && selectable
     }
 
-    /// What some card may have that fits both, if nothing says which profile is meant: the key on either side, and in words.
-    pub(super) fn common(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], Detail)> {
+    /// What some card may have that fits both: the key on either side, and in words. With `alike` only what fits both equally
+    /// closely, so that nothing says which profile is meant.
+    pub(super) fn common(&self, other: &Self, samples: &[Atr], alike: bool) -> Option<([String; 2], Detail)> {
         let apart = |mine: &[Interface], theirs: &[Interface]| {
             !mine.is_empty() && !theirs.is_empty() && !mine.iter().any(|interface| theirs.contains(interface))
         };
@@ -225,7 +226,11 @@ impl CardMatch {
                 if ours.aid != theirs.aid || !same_player {
                     return None;
                 }
-                self.common_atr(other, samples)?;
+                // Without a condition on the ATR it fits whatever the other fits, but less closely.
+                let any_atr = !self.looks_at_atr() || !other.looks_at_atr();
+                if alike || !any_atr {
+                    self.common_atr(other, samples, alike)?;
+                }
                 return Some((["match.select.aid"; 2].map(str::to_owned), Part::Application.of(&ours.aid)));
             }
             // SELECT is probed first; what it does not claim is left to the ATR.
@@ -241,13 +246,14 @@ impl CardMatch {
             self.get_version.as_ref().zip(other.get_version.as_ref()).is_some_and(|(ours, theirs)| {
                 !ours.prefix.0.starts_with(&theirs.prefix.0) && !theirs.prefix.0.starts_with(&ours.prefix.0)
             });
-        if told_by_uid || told_by_version { None } else { self.common_atr(other, samples) }
+        if told_by_uid || told_by_version { None } else { self.common_atr(other, samples, alike) }
     }
 
-    fn common_atr(&self, other: &Self, samples: &[Atr]) -> Option<([String; 2], Detail)> {
+    fn common_atr(&self, other: &Self, samples: &[Atr], alike: bool) -> Option<([String; 2], Detail)> {
         for (at, ours) in self.atr.iter().enumerate() {
-            let equal = |theirs: &AtrPattern| ours.specificity() == theirs.specificity() && ours.overlaps(theirs);
-            if let Some(there) = other.atr.iter().position(equal) {
+            let common =
+                |theirs: &AtrPattern| (!alike || ours.specificity() == theirs.specificity()) && ours.overlaps(theirs);
+            if let Some(there) = other.atr.iter().position(common) {
                 let keys = [at, there].map(|index| format!("match.atr.{}", index + 1));
                 return Some((keys, Part::SomeAtrs.into()));
             }
@@ -263,8 +269,10 @@ impl CardMatch {
         if !self.looks_at_atr() && !other.looks_at_atr() {
             return Some((keys, Part::AnyAtr.into()));
         }
-        let both_admit =
-            |atr: &&Atr| self.admits_atr(atr) && other.admits_atr(atr) && self.closeness(atr) == other.closeness(atr);
+        let both_admit = |atr: &&Atr| {
+            let equally = self.closeness(atr) == other.closeness(atr);
+            self.admits_atr(atr) && other.admits_atr(atr) && (equally || !alike)
+        };
         samples.iter().find(both_admit).map(|atr| (keys, Part::Atr.of(atr)))
     }
 

@@ -69,7 +69,7 @@ pub use self::{
     rule::Rule,
     signal::{Family, LedBits, MAX_SIGNAL, Moment, PersistentSettings, SignalStep, Signals, Verb},
     step::Step,
-    text::{MAX_TEXT_LEN, Profile, ProfileText, load},
+    text::{MAX_TEXT_LEN, Profile, ProfileText, claimed_id, load},
 };
 use crate::domain::ids::Digest;
 

@@ -37,7 +37,7 @@ pub(super) fn alike_cards(cards: &BTreeMap<ProfileId, CardProfile>) -> Vec<Overl
     let samples = samples(cards.values());
     pairs(cards.values().filter(|card| !card.matching.is_empty()))
         .filter(|(one, two)| one.priority == two.priority)
-        .filter_map(|(one, two)| common_card(one, two, &samples))
+        .filter_map(|(one, two)| common_card(one, two, &samples, true))
         .collect()
 }
 
@@ -60,7 +60,16 @@ pub(super) fn covered_cards(
 ) -> Vec<Note> {
     let samples = samples(upper.values().chain(lower.values()));
     let note = |(one, two): (&CardProfile, &CardProfile)| {
-        let Overlap { ids: [ours, theirs], what, .. } = common_card(one, two, &samples)?;
+        let Overlap { ids: [ours, theirs], what, .. } = common_card(one, two, &samples, false)?;
+        // A card that could prove more is believed less: whoever writes the file should know.
+        let what = match (one.max_level(), two.max_level()) {
+            (ours, theirs) if one.method().is_some() && ours < theirs => {
+                let levels = [ours, theirs].map(|level| Detail::from(level.get().to_string()));
+                let [ours, theirs] = levels;
+                Part::LevelLost.with([what, ours, theirs])
+            }
+            _ => what,
+        };
         Some(Note { upper: (one.origin.layer, ours), lower: (two.origin.layer, theirs), what })
     };
     across(upper, lower, super::UNKNOWN_CARD).filter_map(note).collect()
@@ -158,7 +167,7 @@ fn samples<'a>(cards: impl Iterator<Item = &'a CardProfile>) -> Vec<Atr> {
     cards.flat_map(|card| &card.tests.atrs).map(|sample| Atr::new(&sample.atr.0)).collect()
 }
 
-fn common_card(one: &CardProfile, two: &CardProfile, samples: &[Atr]) -> Option<Overlap> {
-    let (keys, what) = one.matching.common(&two.matching, samples)?;
+fn common_card(one: &CardProfile, two: &CardProfile, samples: &[Atr], alike: bool) -> Option<Overlap> {
+    let (keys, what) = one.matching.common(&two.matching, samples, alike)?;
     Some(Overlap { ids: [one.id.clone(), two.id.clone()], keys, what })
 }

@@ -57,6 +57,9 @@ parts! {
         "{}, and where the system does not tell the USB id nothing but the name is left"
         "{}, und wo das System die USB-Kennung nicht nennt, bleibt nur der Name"
     Application "the application {}" "die Anwendung {}"
+    LevelLost
+        "{}; a card that is read by it counts level {} instead of up to {}"
+        "{}; eine Karte, die damit gelesen wird, zählt Stufe {} statt bis zu {}"
     SomeAtrs "some ATRs" "einige ATRs"
     StorageName "storage cards of the name 0x{}" "Speicherkarten mit dem Namen 0x{}"
     AnyAtr "cards with any ATR" "Karten mit beliebiger ATR"

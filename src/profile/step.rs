@@ -174,8 +174,7 @@ impl Step {
     pub(super) fn most(&self) -> Option<u32> {
         match self {
             Self::ReadBinary { max, .. } => Some((*max).into()),
-            Self::ReadBlock { len, .. } => Some((*len).into()),
-            Self::ReadFile { len, .. } => Some((*len).into()),
+            Self::ReadBlock { len, .. } | Self::ReadFile { len, .. } => Some((*len).into()),
             // The card decides.
             Self::GetData { .. } => Some(u32::MAX),
             Self::Select { .. } | Self::SelectFile { .. } | Self::SelectApplication { .. } => None,

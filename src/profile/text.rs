@@ -94,7 +94,7 @@ pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError>
     }
     let text = str::from_utf8(bytes).map_err(|error| {
         let right = error.valid_up_to();
-        let line = 1 + bytes[..right].iter().filter(|byte| **byte == b'\n').count();
+        let line = bytes[..right].split(|byte| *byte == b'\n').count();
         ProfileError { line: Some(line), ..place.fault(None, Rule::NotUtf8.of([&(right + 1).to_string()])) }
     })?;
     let place = Place { text, ..place };
@@ -129,6 +129,14 @@ pub fn load(source: &ProfileText, layer: Layer) -> Result<Profile, ProfileError>
         }
         _ => Err(place.fault(Some("kind"), Rule::Kind)),
     }
+}
+
+/// What the profile in a file would be called, if one is in it: for files whose name keeps them from being read.
+#[must_use]
+pub fn claimed_id(bytes: &[u8]) -> Option<ProfileId> {
+    let table = DeTable::parse(str::from_utf8(bytes).ok()?).ok()?;
+    let text = |key: &str| table.get_ref().get(key).and_then(|value| value.get_ref().as_str());
+    matches!(text("kind"), Some("reader" | "card")).then(|| ProfileId::new(text("id")?)).flatten()
 }
 
 /// The line of a key in a text that is right by itself and wrong beside others.

@@ -83,6 +83,7 @@ fn told(base: &str, cases: &[Case<'_>]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn is_told_the_step_and_the_key_in_it() {
     let read = "sfi = 2, max = 64";
     let (unknown, value, missing) = ("profile_unknown_key", "profile_value", "profile_missing_key");
@@ -304,11 +305,11 @@ fn is_told_that_a_classic_needs_a_key() {
 /// Names for people reach a screen.
 #[test]
 fn is_called_by_a_name_that_fits_a_screen() {
-    let long = format!("title = \"{}\"", "x".repeat(61));
     fn case(to: &str) -> Case<'_> {
         let pieces = ["1 to 60 characters", "1 bis 60 Zeichen"];
         ("title = \"Club tag\"", to, "probe.toml:4: title", "profile_value", pieces)
     }
+    let long = format!("title = \"{}\"", "x".repeat(61));
     told(
         TAG,
         &[

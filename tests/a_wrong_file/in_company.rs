@@ -83,6 +83,33 @@ fn one_that_goes_before_a_shipped_one_is_noted() {
     assert!(ProfileCatalog::shipped().with_local(&[same]).notes().is_empty(), "the same id replaces it");
 }
 
+/// A card that could prove more is believed less where a profile of one's own comes first. The more specific one goes before
+/// it in the same folder, so there nothing is lost.
+#[test]
+fn one_that_takes_a_card_from_a_better_method_is_noted() {
+    let ndef = CARD.replace("method = \"uid\"", "method = \"ndef\"\nndef = { record = \"uri\", parameter = \"n\" }");
+    let ndef = ndef.replace("atr = [{ value = \"3B80800101\" }]\nuid = { lengths = [7], reject_random = true }", "");
+    let ndef = ndef.replace(
+        "[[tests.atr]]\natr = \"3B80800101\"\nmatches = true",
+        "[[tests.ndef]]\ntext = \"x?n=1\"\nnumber = \"1\"",
+    );
+    let ndef = ndef.replace("[action]", "[match.select]\naid = \"D2760000850101\"\n[action]");
+    let local = named(&ndef, "one");
+    let catalog = ProfileCatalog::shipped().with_local(std::slice::from_ref(&local));
+    assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
+    let notes: Vec<String> = catalog.notes().iter().map(ToString::to_string).collect();
+    let expected = "local one goes before shipped ntag424-sun: both fit the application D2760000850101; a card that is read by \
+                    it counts level 1 instead of up to 3";
+    assert_eq!(notes, [expected]);
+    let sun = shipped_text("cards/ntag424-sun.toml").replace("priority = 20", "priority = 0");
+    let beside = [local, ProfileText::from_file("ntag424-sun.toml", sun.into_bytes())];
+    let catalog = ProfileCatalog::shipped().with_local(&beside);
+    assert!(catalog.errors().is_empty(), "{:?}", catalog.errors());
+    let Verdict::Probe(cards) = catalog.candidates(&atr("3B8180018080"), Interface::Contactless) else { panic!() };
+    let ids: Vec<_> = cards.iter().map(|card| card.id.as_str()).collect();
+    assert_eq!(ids[..2], ["ntag424-sun", "one"]);
+}
+
 #[test]
 fn two_readers_alike_on_a_name_no_sample_shows_are_refused_when_it_is_seen() {
     let other = READER.replace("^Probe ", "^P[a-z]+").replace("Probe 00 00", "Parrot 0");

@@ -8,14 +8,18 @@ use std::{
 use serde_json::{Value, json};
 use teilhabe_terminal::{
     adapters::system::{SystemClock, SystemEntropy},
-    app::{config::Config, inquiry::Question},
+    app::{
+        config::Config,
+        inquiry::Question,
+        profile_folder::{self, Ignored, ProfileFolder},
+    },
     installation::Installation,
     ports::{Clock, ReaderIdentity},
     profile::{Family, Layer, ProfileCatalog, Quirk, ReaderProfile, Sighting, Topic, UsbId},
 };
 
 use crate::{
-    ask, say,
+    ask, profiles, say,
     words::{self, Language, Word},
 };
 
@@ -349,12 +353,19 @@ fn modules(machine: &Machine, profiles: &[ReaderProfile]) -> Finding {
 fn local_profiles(language: Language, config: &Config, catalog: &ProfileCatalog) -> Vec<Finding> {
     let Some(folder) = &config.workshop_profiles else { return Vec::new() };
     let local = catalog.listed().filter(|profile| profile.layer == Layer::Local).count();
+    let ProfileFolder { ignored, unreadable, .. } = profile_folder::look(folder);
     let disabled = catalog.errors().iter().map(|error| {
         let (place, fault) = (error.place(), words::fault(language, &error.fault));
         let found = Said::new(words::PROFILE_WRONG, &[&place, &fault, error.fault.code()]);
-        Finding::bad(words::PROFILES, found, Said::plain(words::PROFILE_WRONG_DO))
+        let folder = unreadable.as_ref() == Some(&error.fault);
+        let advice = if folder { words::PROFILES_FOLDER_DO } else { words::PROFILE_WRONG_DO };
+        Finding::bad(words::PROFILES, found, Said::plain(advice))
     });
-    let mut findings: Vec<Finding> = disabled.collect();
+    let misnamed = ignored.iter().filter(|(_, why)| matches!(why, Ignored::Misnamed(_))).map(|(file, why)| {
+        let found = Said::new(words::PROFILE_MISNAMED, &[file, &profiles::why(why, language)]);
+        Finding::bad(words::PROFILES, found, Said::plain(words::PROFILE_MISNAMED_DO))
+    });
+    let mut findings: Vec<Finding> = disabled.chain(misnamed).collect();
     let found = Said::new(words::PROFILES_LOCAL, &[&local.to_string(), &folder.display().to_string()]);
     if local > 0 {
         findings.push(Finding::good(words::PROFILES, found));

@@ -33,16 +33,21 @@ pub fn check(as_json: bool, language: Language, folder: Option<&Path>) -> anyhow
         let folder = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         bail!(words::CHECK_A_FOLDER.with(language, &[&file.display().to_string(), &folder.display().to_string()]));
     }
-    let ProfileFolder { texts, ignored } = folder.map(profile_folder::look).unwrap_or_default();
+    let ProfileFolder { texts, ignored, unreadable } = folder.map(profile_folder::look).unwrap_or_default();
     let catalog = ProfileCatalog::shipped().with_local(&texts);
     let disabled = catalog.errors().len();
-    let checked = if folder.is_some() { texts.len() } else { catalog.listed().count() };
+    let checked = match (folder, &unreadable) {
+        (None, _) => catalog.listed().count(),
+        (Some(_), None) => texts.len(),
+        // The folder is no file that was checked.
+        (Some(_), Some(_)) => 0,
+    };
+    let misnamed = ignored.iter().filter(|(_, why)| matches!(why, Ignored::Misnamed(_))).count();
     if as_json {
         list(language, &catalog, &ignored)?;
         let folder = folder.map(|folder| folder.display().to_string());
-        say(
-            json!({"state": "checked", "folder": folder, "files": checked, "disabled": disabled, "ignored": ignored.len()}),
-        )?;
+        say(json!({"state": "checked", "folder": folder, "files": checked, "disabled": disabled,
+                   "ignored": ignored.len(), "misnamed": misnamed}))?;
     } else {
         tell(language, &catalog, &ignored)?;
         let place = folder.map_or(words::THE_PROGRAM.text(language).to_owned(), |folder| folder.display().to_string());
@@ -50,19 +55,29 @@ pub fn check(as_json: bool, language: Language, folder: Option<&Path>) -> anyhow
             1 => words::ONE_FILE.text(language).to_owned(),
             _ => words::FILES.with(language, &[&checked.to_string()]),
         };
-        say(match disabled {
-            0 if checked == 0 => words::CHECKED_NOTHING.with(language, &[&place]),
-            0 => words::CHECKED_FINE.with(language, &[&files, &place]),
-            _ => words::CHECKED_DISABLED.with(language, &[&files, &place, &disabled.to_string()]),
+        let left_out = match ignored.len() {
+            0 => String::new(),
+            count => words::AND_IGNORED.with(language, &[&count.to_string()]),
+        };
+        let faults = [(words::SUM_DISABLED, disabled), (words::SUM_MISNAMED, misnamed)].into_iter();
+        let faults = faults.filter(|(_, count)| *count > 0);
+        let faults: Vec<_> = faults.map(|(word, count)| word.with(language, &[&count.to_string()])).collect();
+        say(match (checked, faults.as_slice()) {
+            (0, []) => words::CHECKED_NOTHING.with(language, &[&place, &left_out]),
+            (0, _) if unreadable.is_some() => words::CHECKED_NOTHING.with(language, &[&place, &left_out]),
+            (_, []) => words::CHECKED_FINE.with(language, &[&files, &place, &left_out]),
+            (_, faults) => words::CHECKED_FAULTS.with(language, &[&files, &place, &left_out, &faults.join(", ")]),
         })?;
     }
-    Ok(disabled == 0 && checked > 0)
+    Ok(disabled == 0 && misnamed == 0 && checked > 0)
 }
 
-const fn why(ignored: Ignored, language: Language) -> &'static str {
+/// Why a file is left out.
+pub fn why(ignored: &Ignored, language: Language) -> String {
     match ignored {
-        Ignored::Name => words::IGNORED_NAME.text(language),
-        Ignored::Template => words::IGNORED_TEMPLATE.text(language),
+        Ignored::Name => words::IGNORED_NAME.text(language).to_owned(),
+        Ignored::Template => words::IGNORED_TEMPLATE.text(language).to_owned(),
+        Ignored::Misnamed(right) => words::IGNORED_MISNAMED.with(language, &[right]),
     }
 }
 
@@ -88,7 +103,7 @@ fn tell(language: Language, catalog: &ProfileCatalog, ignored: &[(String, Ignore
         say(words::PROFILE_DISABLED.with(language, &[layer, &place, &fault, error.fault.code()]))?;
     }
     for (file, reason) in ignored {
-        say(words::FILE_IGNORED.with(language, &[file, why(*reason, language)]))?;
+        say(words::FILE_IGNORED.with(language, &[file, &why(reason, language)]))?;
     }
     Ok(())
 }
@@ -115,7 +130,7 @@ fn list(language: Language, catalog: &ProfileCatalog, ignored: &[(String, Ignore
                    "code": fault.code(), "text": words::fault(language, fault)}))?;
     }
     for (file, reason) in ignored {
-        say(json!({"state": "ignored", "file": file, "text": why(*reason, language)}))?;
+        say(json!({"state": "ignored", "file": file, "text": why(reason, language)}))?;
     }
     Ok(())
 }
