@@ -45,17 +45,17 @@ fn lines(output: &Output) -> Vec<Value> {
 /// The README that technicians write a profile by.
 const README: &str = include_str!("../firmware-profiles/README.md");
 
-/// The files that it shows as a whole: a reader, then cards by UID, by what a tag holds, by an NDEF message.
-fn shown_in_the_readme() -> [&'static str; 4] {
+/// The files that it shows as a whole: a reader, then cards by UID, by what a tag holds, by a file, by an NDEF message.
+fn shown_in_the_readme() -> [&'static str; 5] {
     let shown: Vec<&str> = README.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    shown.try_into().expect("four files are shown")
+    shown.try_into().expect("five files are shown")
 }
 
 /// Fault 25 and issue 4, point 5: each thing `profiles check` has to find, found through the command, with file, key and
 /// code; the good files beside it stay in force.
 #[test]
 fn profiles_check_finds_what_is_wrong_with_a_file() {
-    let [new_model, new_card, storage, ndef] = shown_in_the_readme();
+    let [new_model, new_card, storage, file, ndef] = shown_in_the_readme();
     let signals = |list: &str| format!("[escape]\nfamily = \"acs-ff00\"\n[signals]\naccept = {list}\n\n[[slot]]");
     let raw = signals("[\"FF00400D0400000000\"]");
     let key = "[identify]\nmethod = \"uid\"\nkey_a = \"FFFFFFFFFFFF\"";
@@ -71,6 +71,7 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
             vec![
                 ("library-card.toml", new_card.to_owned()),
                 ("club-tag.toml", storage.to_owned()),
+                ("canteen-card.toml", file.to_owned()),
                 ("museum-pass.toml", ndef.to_owned()),
             ],
             &[],
@@ -85,6 +86,10 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
         (
             vec![("club-tag.toml", storage.replace("number = \"4917", "number = \"4918"))],
             &[("profile_value", "tests.read.1")],
+        ),
+        (
+            vec![("canteen-card.toml", file.replace("max = 64", "maxx = 64"))],
+            &[("profile_unknown_key", "identify.steps.2.maxx")],
         ),
         (
             vec![("museum-pass.toml", ndef.replace("D2760000850101", "A0000000041010"))],
@@ -130,6 +135,48 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
         for (code, _) in expected {
             assert!(told.contains(&format!("[{code}]")), "{told}");
         }
+    }
+}
+
+/// The words that the README quotes are those that are printed, in both languages; what it quotes of a fault too.
+#[test]
+fn profiles_check_speaks_as_the_readme_says() {
+    let [_, new_card, _, file, ndef] = shown_in_the_readme();
+    let folder = tempfile::tempdir().unwrap();
+    let check = |locale: &str| {
+        let output = teilhabectl_in(locale, None, &["profiles", "check", folder.path().to_str().unwrap()]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("library-card.toml", new_card);
+    write("museum-pass.toml", ndef);
+    for (locale, said) in [("en", ["all fine", "note: "]), ("de", ["alles in Ordnung", "Hinweis: "])] {
+        let told = check(locale);
+        assert!(said.iter().all(|words| told.contains(words)), "{told}");
+    }
+    write("canteen-card.toml", &file.replace("max = 64", "maxx = 64"));
+    write("x.TOML", "");
+    let rows = README.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix("` |")?.split_once("` | `"));
+    let rows: Vec<_> = rows
+        .filter(|(english, _)| {
+            ["disabled", "ignored", "shipped", "tested"].iter().any(|word| english.starts_with(word))
+        })
+        .collect();
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    for (at, locale) in ["en", "de"].into_iter().enumerate() {
+        let told = check(locale);
+        for (english, german) in &rows {
+            let words =
+                [english, german][at].split("`, `").filter(|word| !["account update", "vom Konto"].contains(word));
+            for word in words {
+                assert!(told.contains(word), "{word}: {told}");
+            }
+        }
+        let quoted = README
+            .lines()
+            .find(|line| line.contains("canteen-card.toml:24") && line.contains(["local", "eigen"][at]))
+            .unwrap();
+        assert!(told.contains(quoted.trim().trim_end_matches('…').trim_end()), "{quoted}: {told}");
     }
 }
 
