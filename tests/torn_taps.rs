@@ -21,6 +21,7 @@ use support::{
     methods::CATALOG,
     played::Played,
     practice::Counting,
+    stand::{InMemory, SLOT, Stand},
     transcript::Transcript,
 };
 use teilhabe_terminal::{
@@ -31,7 +32,7 @@ use teilhabe_terminal::{
         reading::{Level, Route},
     },
     profile::ProfileCatalog,
-    sim::{Fault, ManualClock, VirtualCard, VirtualReaders},
+    sim::{Fault, ManualClock, VirtualCard},
     terminal::{
         command::OperatorCommand,
         effect::Effect,
@@ -41,7 +42,6 @@ use teilhabe_terminal::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-const SLOT: &str = "Virtual PCD 00 00";
 const BOUND: Duration = Duration::from_secs(10);
 
 /// A method, one good dialogue of it, the profiles it is found by, and the ATR of its card.
@@ -95,8 +95,8 @@ const METHODS: [Method; 12] = [
 ];
 
 /// The reader's thread and a lane, joined as the driver joins them.
-struct Lane {
-    readers: VirtualReaders,
+struct Lane<'a> {
+    stand: &'a mut dyn Stand,
     clock: Arc<ManualClock>,
     desk: ReaderDesk,
     heard: mpsc::UnboundedReceiver<Input>,
@@ -106,17 +106,17 @@ struct Lane {
     committed: Vec<RecordId>,
     /// What a card was last asked to sign.
     asked: Option<RecordId>,
+    /// The card of the last tap was told to have left.
+    left: bool,
 }
 
-impl Lane {
-    async fn new(profiles: ProfileCatalog, choosing: bool) -> Self {
-        let readers = VirtualReaders::new();
-        readers.plug(SLOT, None);
+impl<'a> Lane<'a> {
+    async fn new(stand: &'a mut dyn Stand, profiles: ProfileCatalog, choosing: bool) -> Self {
         let (posts, heard) = mpsc::unbounded_channel();
         let now = Timestamp::from_second(booking().unix_time).unwrap();
         let clock = Arc::new(ManualClock::new(now));
         let desk = ReaderDesk::start(ReaderParts {
-            factory: Arc::new(readers.clone()),
+            factory: stand.readers(),
             profiles,
             trust: Arc::new(RwLock::new(Arc::new(Example::load().trust()))),
             clock: Arc::clone(&clock) as Arc<_>,
@@ -126,7 +126,8 @@ impl Lane {
             posts,
         });
         let machine = ready(choosing);
-        let mut lane = Self { readers, clock, desk, heard, machine, choosing, committed: Vec::new(), asked: None };
+        let (committed, asked, left) = (Vec::new(), None, true);
+        let mut lane = Self { stand, clock, desk, heard, machine, choosing, committed, asked, left };
         while lane.hear().await != ReaderState::Ready {}
         lane.desk.arm(true);
         lane
@@ -134,7 +135,9 @@ impl Lane {
 
     async fn next(&mut self) -> Input {
         let heard = timeout(BOUND, self.heard.recv()).await;
-        heard.unwrap_or_else(|_| panic!("nothing was said; the picture is {:?}", self.machine.screen().page)).unwrap()
+        let said = heard.unwrap_or_else(|_| panic!("nothing was said; shown is {:?}", self.machine.screen().page));
+        self.left |= matches!(said, Some(Input::CardRemoved { .. }));
+        said.unwrap()
     }
 
     async fn hear(&mut self) -> ReaderState {
@@ -146,7 +149,8 @@ impl Lane {
 
     /// Lays a card there and lets things take their course until its result stands.
     async fn tap(&mut self, card: VirtualCard) -> ResultClass {
-        self.readers.insert(SLOT, card);
+        self.left = false;
+        self.stand.insert(SLOT, card);
         loop {
             let input = self.next().await;
             if let Input::CardRemoved { .. } = input {
@@ -163,10 +167,17 @@ impl Lane {
         }
     }
 
-    /// Takes the card away, and lets so much time pass that the next one is not taken for a card that flaps.
-    async fn takes_it_away(&mut self) {
-        self.readers.remove(SLOT);
-        while !matches!(self.next().await, Input::CardRemoved { .. }) {}
+    /// The card is taken away, if it has not left by itself.
+    async fn goes(&mut self) {
+        self.stand.remove(SLOT);
+        while !self.left {
+            self.next().await;
+        }
+    }
+
+    /// As [`Lane::goes`], and so much time passes that the next one is not taken for a card that flaps.
+    async fn stays_away(&mut self) {
+        self.goes().await;
         self.clock.advance(Duration::from_secs(2));
     }
 
@@ -219,7 +230,7 @@ struct Tally {
     finished: u32,
 }
 
-impl Lane {
+impl Lane<'_> {
     /// The card of this method leaves at each of its commands in turn, and comes back.
     async fn tear(&mut self, method: &Method, tally: &mut Tally) {
         let Method { transcript: name, atr, .. } = method;
@@ -235,11 +246,11 @@ impl Lane {
             let torn = self.tap(card().with_fault(Fault::TearAt(index))).await;
             if matches!(torn, ResultClass::R1 | ResultClass::R2) {
                 assert!(index as usize >= transcript.len() + read_again, "{name}: booked without command {index}");
-                return self.takes_it_away().await;
+                return self.stays_away().await;
             }
             assert_eq!(torn, ResultClass::R5, "{name} torn at {index}");
             assert_eq!(self.committed, [], "{name} torn at {index}");
-            self.readers.remove(SLOT);
+            self.goes().await;
             let drafted = self.asked;
             let returned = self.tap(card()).await;
             assert!(matches!(returned, ResultClass::R1 | ResultClass::R2), "{name} after {index}: {returned:?}");
@@ -249,23 +260,24 @@ impl Lane {
                 assert_eq!(self.committed, [draft], "{name} after {index}");
                 tally.finished += 1;
             }
-            self.takes_it_away().await;
+            self.stays_away().await;
             // Once more at once: the same result is shown again, nothing is booked twice.
             self.tap(card()).await;
             assert_eq!(self.committed.len(), 1, "{name} shown again after {index}");
-            self.takes_it_away().await;
+            self.stays_away().await;
             tally.tears += 1;
         }
     }
 }
 
-fn campaign(choosing: bool) -> Tally {
+/// All tears of these methods.
+fn campaign<'m>(stand: &mut dyn Stand, choosing: bool, methods: impl IntoIterator<Item = &'m Method> + Clone) -> Tally {
     let mut tally = Tally::default();
     run(async {
         for own in [false, true] {
             let profiles = if own { CATALOG.clone() } else { ProfileCatalog::shipped() };
-            let mut lane = Lane::new(profiles, choosing).await;
-            for method in METHODS.iter().filter(|method| method.own == own) {
+            let mut lane = Lane::new(&mut *stand, profiles, choosing).await;
+            for method in methods.clone().into_iter().filter(|method| method.own == own) {
                 lane.tear(method, &mut tally).await;
             }
             lane.desk.stop();
@@ -276,25 +288,45 @@ fn campaign(choosing: bool) -> Tally {
 
 #[test]
 fn a_card_torn_at_every_command_of_every_method_books_once_on_its_return() {
-    let tally = campaign(false);
+    let tally = campaign(&mut InMemory::new(), false, &METHODS);
     // Chip and phone answer a challenge; the others have said all there is once they are identified.
     assert!(tally.tears > 50 && tally.finished == 2, "{tally:?}");
 }
 
 #[test]
 fn a_card_torn_while_it_is_taken_up_again_to_sign_books_once_on_its_return() {
-    let tally = campaign(true);
-    // From the choice on the whole dialogue was there once more to leave at.
-    let proving = METHODS.iter().filter(|method| method.proof.is_some());
-    let dialogues: usize = proving.map(|method| method.dialogue().len()).sum();
-    assert!(tally.tears > 60 && tally.finished as usize == dialogues, "{tally:?}, {dialogues} commands");
+    let tally = campaign(&mut InMemory::new(), true, &METHODS);
+    assert!(tally.tears > 60 && tally.finished as usize == commands_of_proving(&METHODS), "{tally:?}");
+}
+
+/// From the choice on the whole dialogue is there once more to leave at.
+fn commands_of_proving<'m>(methods: impl IntoIterator<Item = &'m Method>) -> usize {
+    methods.into_iter().filter(|method| method.proof.is_some()).map(|method| method.dialogue().len()).sum()
+}
+
+#[cfg(feature = "pcsc")]
+mod real {
+    use super::*;
+    use crate::support::{pcscd::with_private_pcscd, stand::Real};
+
+    /// The same at the real service, for chip and phone; it looks at its slot every 400 ms.
+    #[test]
+    fn a_card_torn_while_it_is_taken_up_again_to_sign_books_once_on_its_return() {
+        let name = "real::a_card_torn_while_it_is_taken_up_again_to_sign_books_once_on_its_return";
+        with_private_pcscd(name, |service| {
+            let signing = METHODS.iter().filter(|method| method.proof == Some(1));
+            let tally = campaign(&mut Real::new(service), true, signing.clone());
+            assert_eq!(tally.finished as usize, commands_of_proving(signing), "{tally:?}");
+        });
+    }
 }
 
 /// The last of the methods, `reject`: there is no command to leave at, whoever leaves and comes back, and nothing to book.
 #[test]
 fn a_card_of_others_is_sent_nothing_however_often_it_comes_and_goes() {
     run(async {
-        let mut lane = Lane::new(ProfileCatalog::shipped(), false).await;
+        let mut stand = InMemory::new();
+        let mut lane = Lane::new(&mut stand, ProfileCatalog::shipped(), false).await;
         let rejected = Transcript::everywhere().into_iter().filter(|transcript| transcript.name.starts_with("reject-"));
         let mut kinds = 0;
         for transcript in rejected {
@@ -310,7 +342,7 @@ fn a_card_of_others_is_sent_nothing_however_often_it_comes_and_goes() {
                 }
                 assert_eq!(lane.tap(card).await, ResultClass::R4, "{name}");
                 assert_eq!((played.heard(), lane.committed.len()), (0, 0), "{name}");
-                lane.takes_it_away().await;
+                lane.stays_away().await;
             }
             kinds += 1;
         }
