@@ -76,6 +76,13 @@ pub const SIGNAL_STUCK: Duration = Duration::from_millis(2500);
 /// Most threads of the reader at a time, abandoned ones included: a driver that hangs for good costs no more.
 pub const READER_THREADS: usize = 4;
 
+/// Most threads for work that blocks: looking names up, PINs, catalogues of profiles, and ending the wait of a reader's
+/// thread, which a service that hangs keeps. There are as many as were needed at once, and they end when nothing is to do.
+pub const BLOCKING_THREADS: usize = 16;
+
+/// What such a thread is called.
+pub const BLOCKING_NAME: &str = "blocking";
+
 /// How long an orderly stop waits for the reader's thread to leave its card.
 pub const READER_STOP: Duration = Duration::from_secs(1);
 

@@ -150,7 +150,11 @@ pub fn start(parts: Parts) -> std::io::Result<Running> {
     let (results, queue) = mpsc::unbounded_channel();
     let faces = FaceSender { commands, results: results.clone() };
     let thread = Builder::new().name("app".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name(limits::BLOCKING_NAME)
+            .max_blocking_threads(limits::BLOCKING_THREADS)
+            .build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {

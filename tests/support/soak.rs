@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use teilhabe_terminal::sim::Fault;
+use teilhabe_terminal::{app::limits, sim::Fault};
 
 use super::{
     deck::{Deck, Laid},
@@ -44,6 +44,9 @@ pub struct Sample {
     /// The journal with its log. Its pages are cached, up to the cache's bound: that much memory is no growth.
     pub journal: u64,
     /// Threads.
+    ///
+    /// Those for work that blocks are not among them: two such works at once make one more, which stays as long as there
+    /// is work, and their number has a bound of its own.
     pub threads: usize,
     /// Open files, sockets and the like.
     pub handles: usize,
@@ -237,7 +240,11 @@ fn sample(terminal: &Terminal, taps: u32) -> Sample {
     let entries = |name: &str| fs::read_dir(process.join(name)).map_or(0, Iterator::count);
     let bytes = |name: &str| fs::metadata(terminal.data().join(name)).map_or(0, |file| file.len());
     let journal = (bytes("journal.sqlite") + bytes("journal.sqlite-wal")) / 1024;
-    Sample { taps, kilobytes: kilobytes.unwrap(), journal, threads: entries("task"), handles: entries("fd") }
+    let names = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+    let names = names.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    let (blocking, threads): (Vec<_>, Vec<_>) = names.partition(|name| name.trim_end() == limits::BLOCKING_NAME);
+    assert!(blocking.len() <= limits::BLOCKING_THREADS, "{} threads for what blocks", blocking.len());
+    Sample { taps, kilobytes: kilobytes.unwrap(), journal, threads: threads.len(), handles: entries("fd") }
 }
 
 fn count(account: &Account, green: &BTreeSet<String>, tally: &mut Tally) {
