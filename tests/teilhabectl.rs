@@ -85,7 +85,7 @@ fn profiles_check_finds_what_is_wrong_with_a_file() {
         ),
         (
             vec![("club-tag.toml", storage.replace("number = \"4917", "number = \"4918"))],
-            &[("profile_value", "tests.read.1")],
+            &[("profile_sample", "identify.extract.regex")],
         ),
         (
             vec![("canteen-card.toml", file.replace("max = 64", "maxx = 64"))],

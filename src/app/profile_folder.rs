@@ -148,10 +148,9 @@ fn because(error: &io::Error, [missing, denied, failed]: [Rule; 3]) -> Fault {
 /// The name that a file should have which is a profile by what it holds, or would be one but for what follows `.toml`.
 fn misnamed(path: &Path, name: &str) -> Option<String> {
     let lower = name.to_lowercase();
-    let by_name =
-        || lower.strip_suffix(".txt").unwrap_or(&lower).ends_with(".toml").then(|| lower.split(".toml").next());
+    let by_name = || lower.split_once(".toml").filter(|(_, rest)| matches!(*rest, "" | ".txt")).map(|(stem, _)| stem);
     let id = read_bounded(path).ok().and_then(|bytes| claimed_id(&bytes));
-    let stem = id.map(|id| id.to_string()).or_else(|| by_name().flatten().map(str::to_owned));
+    let stem = id.map(|id| id.to_string()).or_else(|| by_name().map(str::to_owned));
     stem.filter(|stem| !stem.is_empty()).map(|stem| format!("{stem}.toml"))
 }
 

@@ -20,6 +20,7 @@
 mod atr;
 mod card;
 mod card_match;
+mod card_samples;
 mod error;
 mod extract;
 mod forbidden;
@@ -47,13 +48,11 @@ use thiserror::Error;
 
 pub use self::{
     atr::{Atr, AtrError, AtrPattern, MAX_ATR_LEN, StorageCard, Structure},
-    card::{
-        Action, Auth, CardProfile, CardTests, Identify, IssuerScope, KeysFrom, Limits, LogMask, Method, Privacy,
-        RejectClass, SampleAtr, SampleUid,
-    },
+    card::{Action, Auth, CardProfile, Identify, IssuerScope, KeysFrom, Limits, LogMask, Method, Privacy, RejectClass},
     card_match::{
         Aid, CardMatch, GetVersion, HistoricalMatch, Select, StatusWord, StorageMatch, UidMatch, VersionFamily,
     },
+    card_samples::{CardTests, SampleAtr, SampleUid},
     error::{Detail, Fault, ProfileError},
     extract::{Decode, Extract, ExtractError, MAX_IDENTITY, NumberCheck, SampleRead, UidTransform, uid_text},
     hex::Hex,

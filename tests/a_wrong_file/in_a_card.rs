@@ -281,7 +281,7 @@ fn is_told_what_to_do_with_a_uid() {
                 "\"3283263748\"",
                 "\"3283263749\"",
                 "probe.toml:20: tests.uid.1",
-                value,
+                "profile_sample",
                 ["becomes `3283263748`", "wird `3283263748`"],
             ),
         ],

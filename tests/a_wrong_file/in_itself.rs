@@ -30,8 +30,9 @@ text = "https://example.org/?n=1&n=2"
     assert_eq!(fault_of(NDEF), Ok(()));
     let select = "select = { aid = \"D2760000850101\" }";
     let cases = [
-        ("number = \"4917\"", "number = \"4918\"", "profile_value", "tests.ndef.1"),
-        ("n=1&n=2", "n=1", "profile_value", "tests.ndef.2"),
+        ("number = \"4917\"", "number = \"4918\"", "profile_sample", "tests.ndef.1"),
+        ("n=1&n=2", "n=1", "profile_sample", "tests.ndef.2"),
+        ("parameter = \"n\"", "regex = \"n=(5+)\"", "profile_sample", "identify.ndef.regex"),
         ("number = \"4917\"\n", "", "profile_missing_key", "tests.ndef"),
         ("record = \"uri\"", "record = \"text\"", "profile_method", "identify.ndef.parameter"),
         ("parameter = \"n\"", "regex = \"n=[0-9]+\"", "profile_pattern", "identify.ndef.regex"),
@@ -206,11 +207,11 @@ fn may_not_look_where_nothing_can_be() {
         (file, &regex("NR=[0-9]+"), &right, Some(("profile_pattern", "identify.extract.regex"))),
         (file, &regex("NR=([0-9]+)"), &sample("4E523D343931370000", "4917"), None),
         (file, &regex("NR=([0-9]+)"), "bytes = \"34393137\"", Some(("profile_missing_key", "tests.read"))),
-        (file, &regex("NR=([0-9]+)"), &right, Some(("profile_value", reads))),
-        (block, digits, &sample("34393137", "4918"), Some(("profile_value", reads))),
+        (file, &regex("NR=([0-9]+)"), &right, Some(("profile_sample", "identify.extract.regex"))),
+        (block, digits, &sample("34393137", "4918"), Some(("profile_sample", reads))),
         // Padding is no digit: a slice takes what stands there.
-        (block, digits, &sample("34393100", "491"), Some(("profile_value", reads))),
-        (block, digits, &sample("34", "4"), Some(("profile_value", reads))),
+        (block, digits, &sample("34393100", "491"), Some(("profile_sample", reads))),
+        (block, digits, &sample("34", "4"), Some(("profile_sample", reads))),
         (block, digits, &sample(&"34".repeat(17), "4444"), Some(("profile_value", reads))),
         (file, "tlv = [\"70\", \"5A\"], decode = \"bcd\"", &sample("70045A024917", "4917"), None),
     ];
