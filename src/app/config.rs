@@ -305,12 +305,13 @@ impl Config {
         let mut lines = String::new();
         for (table, keys) in tables {
             if !table.is_empty() {
-                lines.push_str(&format!("\n[{table}]\n"));
+                lines.extend(["\n[", table, "]\n"]);
             }
             for (key, value) in keys {
-                lines.push_str(
-                    &value.as_ref().map_or_else(|| format!("# {key} =\n"), |value| format!("{key} = {value}\n")),
-                );
+                match value {
+                    Some(value) => lines.extend([key, " = ", value.as_str(), "\n"]),
+                    None => lines.extend(["# ", key, " =\n"]),
+                }
             }
         }
         lines
