@@ -331,8 +331,22 @@ mod window {
 
     use super::{Arguments, BAD_CONFIG, Config, Ended, Face, FaceInput, NO_JOURNAL, headless, shown_record, start};
 
-    fn ended(code: u8) -> impl Fn(ui::FaceError) -> Ended {
-        move |error| Ended { code, error: anyhow::Error::from(error).context("no window can be opened") }
+    /// The log keeps what the window system said; whoever started the program reads what to do.
+    fn ended(code: u8, language: &str) -> impl Fn(ui::FaceError) -> Ended {
+        move |error| {
+            tracing::debug!(%error, "no window");
+            Ended { code, error: anyhow::Error::msg(error.advice(language)) }
+        }
+    }
+
+    /// Opens the window. Where a library of the window system is missing that one panics, and its words come back as an
+    /// error: they are not printed twice. No other thread runs yet.
+    fn open(options: &ui::Options) -> Result<ui::Face, Ended> {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let face = ui::Face::open(options);
+        std::panic::set_hook(print);
+        face.map_err(ended(BAD_CONFIG, &options.language))
     }
 
     pub(super) fn run(arguments: &Arguments, config: Config) -> Result<(), Ended> {
@@ -343,7 +357,7 @@ mod window {
             language: config.language.clone(),
             ..ui::Options::default()
         };
-        let face = ui::Face::open(&options).map_err(ended(BAD_CONFIG))?;
+        let face = open(&options)?;
         if let Some((width, height)) = arguments.size {
             face.window().window().set_size(slint::PhysicalSize::new(width, height));
         }
@@ -392,7 +406,7 @@ mod window {
             quit.quit();
             in_order
         })?;
-        face.run(command, shown).map_err(ended(NO_JOURNAL))?;
+        face.run(command, shown).map_err(ended(NO_JOURNAL, &options.language))?;
         if waiter.join().unwrap_or(false) {
             Ok(())
         } else {

@@ -346,7 +346,7 @@ fn every_service_is_reached_by_keyboard() {
     assert_eq!(chosen, ["lunch", "snack", "dinner", "breakfast", "drink", "trip"]);
 }
 
-/// What every page offers is reached by Tab and done by Enter.
+/// What every page offers is reached by Tab, forwards or backwards, and done by Enter.
 #[test]
 fn every_page_is_worked_by_keyboard_alone() {
     let desk = Desk::new();
@@ -365,12 +365,15 @@ fn every_page_is_worked_by_keyboard_alone() {
         ("later-refusals", &["Acknowledge"]),
     ];
     for (page, wanted) in pages {
-        desk.show_named(page, "de");
         let mut done = Vec::new();
-        for _ in 0..30 {
-            desk.press(Key::Tab);
-            desk.press(Key::Return);
-            done.extend(desk.taken().iter().map(|command| format!("{command:?}")));
+        // Whoever presses Enter at every stop also goes back wherever a page has a way back.
+        for way in [Key::Tab, Key::Backtab] {
+            desk.show_named(page, "de");
+            for _ in 0..30 {
+                desk.press(slint::SharedString::from(way));
+                desk.press(Key::Return);
+                done.extend(desk.taken().iter().map(|command| format!("{command:?}")));
+            }
         }
         for wanted in wanted {
             assert!(done.iter().any(|done| done.starts_with(wanted)), "{page}: Tab never came to {wanted}: {done:?}");

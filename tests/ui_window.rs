@@ -183,6 +183,30 @@ fn record(line: &Value) -> Option<String> {
     line["record"].as_str().map(ToOwned::to_owned)
 }
 
+/// No display, or one that does not answer. Whoever starts the program reads what to do, in their language.
+#[test]
+fn without_a_display_the_program_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    for (display, language, wanted) in [
+        (None, "de", "Es gibt keinen Bildschirm"),
+        (None, "en", "There is no display"),
+        (Some(":4095"), "de", "Der Bildschirm antwortet nicht"),
+    ] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_teilhabe-terminal"));
+        program.args(["--lang", language, "--data"]).arg(dir.path().join("terminal"));
+        program.env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET").env_remove("DISPLAY");
+        if let Some(display) = display {
+            program.env("DISPLAY", display);
+        }
+        let ended = program.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        assert!(said.contains(wanted) && said.contains("--headless"), "{said}");
+        assert!(!said.contains("winit") && !said.contains("panicked") && said.lines().count() == 1, "{said}");
+        assert!(!dir.path().join("terminal").exists(), "no data are made for a window that never opens");
+    }
+}
+
 /// Everything a canteen does in a day without a finger on the glass.
 #[test]
 fn a_day_by_keyboard_alone() {

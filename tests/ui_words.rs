@@ -85,7 +85,13 @@ fn every_code_has_words() {
         let body = body.split("\n    }\n").next().unwrap_or_default();
         codes.extend(body.split("=> \"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default().to_owned()));
     }
-    assert!(codes.len() > 45, "{}", codes.len());
+    codes.extend(teilhabe_terminal::profile::Fault::CODES.map(str::to_owned));
+    use teilhabe_terminal::terminal::screen::AccountState::{
+        Connected, Credentials, None, Starting, Suspended, Unreachable, WrongPlace,
+    };
+    let states = [None, Starting, Connected, Unreachable, WrongPlace, Credentials, Suspended];
+    codes.extend(states.map(|state| state.word().to_owned()));
+    assert!(codes.len() > 75, "{}", codes.len());
     for code in codes {
         assert!(words.contains(&format!("\"{code}\"")), "ui/words.slint knows no '{code}'");
     }

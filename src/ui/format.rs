@@ -29,6 +29,13 @@ pub(super) fn date(date: Date, language: &str) -> String {
     }
 }
 
+/// `20.11.2026, 23:00 UTC` from `2026-11-20T23:00:00Z`; anything else stays what it is.
+pub(super) fn instant(text: &str, language: &str) -> String {
+    let Ok(instant) = text.parse::<jiff::Timestamp>() else { return harmless(text) };
+    let instant = instant.to_zoned(jiff::tz::TimeZone::UTC);
+    format!("{}, {:02}:{:02} UTC", date(instant.date(), language), instant.hour(), instant.minute())
+}
+
 /// Groups of four, with blanks that do not break inside and may break between.
 pub(super) fn grouped(digits: &str) -> String {
     let size = if digits.chars().count() == 6 { 3 } else { 4 };
@@ -66,6 +73,16 @@ mod tests {
         let day = jiff::civil::date(2026, 3, 9);
         assert_eq!((date(day, "de"), date(day, "en")), ("09.03.2026".to_owned(), "2026-03-09".to_owned()));
         assert_eq!((clock(0), clock(724), clock(1439)), ("00:00".into(), "12:04".into(), "23:59".into()));
+    }
+
+    #[test]
+    fn instants_are_read_as_day_and_hour() {
+        for (text, german, english) in [
+            ("2026-11-20T23:00:00Z", "20.11.2026, 23:00 UTC", "2026-11-20, 23:00 UTC"),
+            ("next week", "next week", "next week"),
+        ] {
+            assert_eq!((instant(text, "de"), instant(text, "en")), (german.to_owned(), english.to_owned()));
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@
 //! system. A window that is hidden draws nothing and reports nothing: such a grant is listed as unclear (R7).
 
 mod commands;
+mod error;
 mod format;
 mod present;
 mod scanner;
@@ -37,7 +38,6 @@ use std::{
 };
 
 use slint::{ComponentHandle, Timer, Weak, winit_030::WinitWindowAccessor};
-use thiserror::Error;
 
 use crate::{
     domain::ids::RecordId,
@@ -62,12 +62,8 @@ mod window {
     slint::include_modules!();
 }
 
+pub use error::FaceError;
 pub use window::{ChildWindow, Look, MainWindow, Metrics, Palette, Scheme};
-
-/// The window could not be opened or its loop ended badly.
-#[derive(Debug, Error)]
-#[error("window: {0}")]
-pub struct FaceError(#[from] slint::PlatformError);
 
 /// How the window is opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,10 +224,10 @@ impl Face {
     /// Makes the window. It is shown by [`Face::run`].
     ///
     /// # Errors
-    /// [`FaceError`] if there is no display or no renderer.
+    /// [`FaceError`] if there is no display, no renderer, or a library of theirs is missing.
     pub fn open(options: &Options) -> Result<Self, FaceError> {
-        let window = MainWindow::new()?;
-        let child = options.child_side.then(ChildWindow::new).transpose()?;
+        let window = error::opened(MainWindow::new)?;
+        let child = options.child_side.then(|| error::opened(ChildWindow::new)).transpose()?;
         let metrics = window.global::<Metrics<'_>>();
         metrics.set_measured_mm(options.pixels_per_mm.map_or(0.0, |pixels| pixels.clamp(2.0, 20.0)));
         let text_size = options.text_size.clamp(100, 160);

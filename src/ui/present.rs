@@ -74,6 +74,7 @@ where
     state.set_place(place);
     state.set_status(picture.status());
     fill(&state.get_offers(), screen.offers.iter().map(|offer| picture.offer(offer)), |model| state.set_offers(model));
+    state.set_served_today(count(screen.offers.iter().map(|offer| i64::from(offer.today)).sum::<i64>()));
     state.set_chosen(screen.chosen.as_ref().and_then(|id| picture.index(id)).unwrap_or(-1));
     state.set_service_date(
         screen.service_date.map(|day| format::date(day, picture.language)).unwrap_or_default().into(),
@@ -168,11 +169,8 @@ impl Picture<'_> {
             }
             s::Page::View => w::PageKind::View,
             s::Page::Service(measures) => {
-                let measure = |(code, value): &(String, String)| w::Measure {
-                    code: text(code),
-                    value: format::harmless(value).into(),
-                };
-                fill(&state.get_measures(), measures.iter().map(measure), |model| state.set_measures(model));
+                let lines = measures.iter().map(|(code, value)| self.measure(code, value));
+                fill(&state.get_measures(), lines, |model| state.set_measures(model));
                 w::PageKind::Service
             }
             s::Page::About => w::PageKind::About,
@@ -224,6 +222,20 @@ impl Picture<'_> {
             today: count(offer.today),
             released: offer.released,
         }
+    }
+
+    /// A line of the service page. What names a fault names it at its end, in brackets.
+    fn measure(&self, code: &str, value: &str) -> w::Measure {
+        let (value, fault) = match code {
+            "profile_disabled" => value.strip_suffix(']').and_then(|value| value.rsplit_once(" [")),
+            _ => None,
+        }
+        .unwrap_or((value, ""));
+        let value = match code {
+            "catalogue_exp" => format::instant(value, self.language),
+            _ => format::harmless(value),
+        };
+        w::Measure { code: text(code), value: value.into(), fault: text(fault) }
     }
 
     fn bookings(&self, rows: &[s::Row], state: &w::ScreenState<'_>) {

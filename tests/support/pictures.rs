@@ -14,14 +14,16 @@ use teilhabe_terminal::{
 pub type Picture = SharedPixelBuffer<Rgba8Pixel>;
 
 /// A screen by pixels and pixels of a millimetre (user-interface, 3), and where it stands.
-pub const SIZES: [(&str, u32, u32, f32, Place); 7] = [
+pub const SIZES: [(&str, u32, u32, f32, Place); 9] = [
     ("1280x800", 1280, 800, 5.9, Place::Lane),
     ("1024x768", 1024, 768, 3.4, Place::Lane),
     ("1920x1080", 1920, 1080, 4.0, Place::Lane),
     ("1920x1080-close", 1920, 1080, 5.6, Place::Lane),
     ("800x1280", 800, 1280, 5.9, Place::Lane),
     ("counter-1920x1080", 1920, 1080, 4.0, Place::Counter),
+    ("counter-1024x768", 1024, 768, 3.4, Place::Counter),
     ("tablet-800x1280", 800, 1280, 5.9, Place::Tablet),
+    ("tablet-1280x800", 1280, 800, 5.9, Place::Tablet),
 ];
 
 /// Gives this thread a backend of its own.

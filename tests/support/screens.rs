@@ -298,10 +298,14 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
             [
                 ("reader", "ready"),
                 ("reader_name", "ACS ACR1252 1S CL Reader PICC"),
+                ("profile_disabled", "readers/acme-reader.toml:7: vendor [profile_value]"),
                 ("operator", "admin"),
                 ("account", "teilhabe.musterstadt.example:443"),
                 ("municipality", "Stadt Musterstadt"),
+                ("connection", "unreachable"),
+                ("last_error", "unreachable"),
                 ("catalogue_seq", "17"),
+                ("catalogue_exp", "2026-12-01T00:00:00Z"),
             ]
             .map(|(code, value)| (code.to_owned(), value.to_owned()))
             .to_vec(),
