@@ -82,6 +82,7 @@ fn told(base: &str, cases: &[Case<'_>]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Fault 25.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table")]
 fn is_told_the_step_and_the_key_in_it() {
@@ -203,7 +204,7 @@ fn is_told_the_step_and_the_key_in_it() {
     );
 }
 
-/// The number of a sample passes the check that is made when a card is read; else no card of these would ever be.
+/// Fault 25. The number of a sample passes the check that is made when a card is read; else no card of these would ever be.
 #[test]
 fn is_told_that_its_own_number_fails_the_check() {
     let check = "number_check = \"district\"";
@@ -302,7 +303,7 @@ fn is_told_that_a_classic_needs_a_key() {
     assert_eq!(fault_of(&tag.replace(names, "nn = [3], sak = [0x44]")), Ok(()));
 }
 
-/// Names for people reach a screen.
+/// Fault 25. Names for people reach a screen.
 #[test]
 fn is_called_by_a_name_that_fits_a_screen() {
     fn case(to: &str) -> Case<'_> {
@@ -372,7 +373,7 @@ fn is_told_what_is_missing() {
     );
 }
 
-/// Key material is found in values, in comments and under other names; bytes are no unknown key but forbidden.
+/// Fault 25. Key material is found in values, in comments and under other names; bytes are no unknown key but forbidden.
 #[test]
 fn holds_no_key_and_no_bytes_wherever_they_stand() {
     let (key, bytes) = ("profile_key_material", "profile_raw_bytes");
