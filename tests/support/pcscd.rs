@@ -15,8 +15,9 @@ use std::{
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/script/private-pcscd");
 /// Tells a child process of a test where its service is to live.
 const FOLDER: &str = "TEILHABE_TEST_PCSCD_FOLDER";
-/// Longest run of one test that talks to the service.
-const BOUND: Duration = Duration::from_mins(2);
+/// Longest run of one test that talks to the service: the longest takes seventy seconds, most of them in waits for what must
+/// not come.
+const BOUND: Duration = Duration::from_mins(4);
 
 /// The service.
 pub struct PrivatePcscd {
