@@ -82,27 +82,32 @@ fn names_a_key(name: &str) -> bool {
     !keys_from && name.split(['_', '-']).any(is_a_word_for_a_key)
 }
 
+/// A word that speaks of a key: by itself, or as the end of a longer one, as German makes them. (In English that would be
+/// the name of a maker of readers, too.)
 fn is_a_word_for_a_key(word: &str) -> bool {
-    const WORDS: [&str; 17] = [
+    const WHOLE: [&str; 19] = [
         "key",
         "keys",
         "keya",
         "keyb",
+        "readkey",
+        "writekey",
+        "masterkey",
+        "sectorkey",
+        "cardkey",
+        "accesskey",
         "secret",
         "password",
         "pin",
         "pins",
-        "passwort",
-        "kennwort",
-        "schluessel",
-        "schlüssel",
         "geheimnis",
         "geheim",
         "aes",
         "des",
         "3des",
     ];
-    WORDS.contains(&word)
+    const ENDS: [&str; 4] = ["passwort", "kennwort", "schluessel", "schlüssel"];
+    WHOLE.contains(&word) || ENDS.iter().any(|end| word.ends_with(end))
 }
 
 /// A key for bytes to be sent, where verbs and steps stand.
@@ -145,7 +150,8 @@ fn in_line(line: &str) -> Option<Range<usize>> {
     })
 }
 
-/// Words that are hexadecimal digits, and rows of such pairs with one sign between; with the digits in upper case.
+/// Words that are hexadecimal digits, with or without `0x`, and rows of such pairs with a sign or a comma between; with the
+/// digits in upper case.
 fn hex_runs(line: &str) -> Vec<(Range<usize>, String)> {
     let mut runs: Vec<(Range<usize>, String)> = Vec::new();
     let mut pairs = false;
@@ -159,13 +165,16 @@ fn hex_runs(line: &str) -> Vec<(Range<usize>, String)> {
             continue;
         }
         let span = start..start + word.len();
-        if !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let word = ["0x", "0X"].iter().find_map(|head| word.strip_prefix(head)).unwrap_or(word);
+        if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             pairs = false;
             continue;
         }
         let digits = word.to_ascii_uppercase();
         match runs.last_mut() {
-            Some((row, row_digits)) if pairs && word.len() == 2 && matches!(&line[row.end..start], " " | ":" | "-") => {
+            Some((row, row_digits))
+                if pairs && word.len() == 2 && matches!(&line[row.end..start], " " | ":" | "-" | "," | ", ") =>
+            {
                 row.end = span.end;
                 row_digits.push_str(&digits);
             }
@@ -212,6 +221,13 @@ mod tests {
             "# DES-Schlüssel 0123456789ABCDEF",
             "# transport: D3F7D3F7D3F7",
             "# 3DES 000102030405060708090A0B0C0D0E0F0001020304050607",
+            "# 0xFFFFFFFFFFFF",
+            "# Key A: 0xFF 0xFF 0xFF 0xFF 0xFF 0xFF",
+            "# Schlüssel: 0x1A, 0x2B, 0x3C, 0x4D, 0x5E, 0x6F",
+            "# Schlüssel=0X1A2B3C4D5E6F",
+            "# AES 0x00112233445566778899AABBCCDDEEFE",
+            "# Sektorschlüssel 1A2B3C4D5E6F",
+            "# ReadKey 1A,2B,3C,4D,5E,6F",
         ];
         for text in keys {
             assert!(key_material(text).is_some(), "{text}");
@@ -224,6 +240,9 @@ mod tests {
             "uid = \"04782E21801D80\" # made up, no key",
             "# Regionalschlüssel 091620000000",
             "# Schlüssel des Kreises: 05112000, Nummer 491700000042",
+            "usb = [\"0x072F:0x2224\"] # no key",
+            "name = \"HID Global OMNIKEY 5022 Smart Card Reader [OMNIKEY 5022 Smart Card Reader] (KJ1F2E3D4C5B6A) 1F2E3D4C5B6A 00 00\"",
+            "# Gemeindeschlüssel 10, 20, 30, 40, 50, 60",
             "# key number 491700000042",
             "keys_from = \"none\" # AID D27600008501",
             "text = \"https://x.example/?n=4917&picc_data=EF963FF7828658A599F3041510671E88\"",
