@@ -245,26 +245,38 @@ fn a_number_is_entered_by_keyboard_alone() {
     assert!(matches!(desk.taken()[..], [OperatorCommand::Open(OpenScreen::Ready)]));
 }
 
+/// The administrator needs no number: the PIN is asked for first. Tab and Shift+Tab go between the two.
 #[test]
 fn an_operator_signs_on_by_keyboard_alone() {
     let desk = Desk::new();
+    let signed_on = |desk: &Desk| match &desk.taken()[..] {
+        [OperatorCommand::SignIn { operator, pin }] => (operator.clone(), pin.clone()),
+        other => panic!("{other:?}"),
+    };
     desk.show(Page::SignOn { tries_left: None, locked_s: None }, "de");
-    desk.type_text("12");
+    desk.type_text("11122");
     desk.press(Key::Return);
-    desk.type_text("493817");
+    assert!(desk.taken().is_empty(), "a PIN has six digits");
+    desk.press("2");
     desk.press(Key::Return);
-    let taken = desk.taken();
-    let [OperatorCommand::SignIn { operator, pin }] = &taken[..] else { panic!("{taken:?}") };
-    assert_eq!((operator.as_str(), pin.as_str()), ("12", "493817"));
+    assert_eq!(signed_on(&desk), ("admin".to_owned(), "111222".to_owned()));
 
-    // Without a number it is the administrator.
+    for name_done in [Key::Return, Key::Tab] {
+        desk.press(Key::Backtab);
+        desk.type_text("12");
+        desk.press(name_done);
+        desk.type_text("493817");
+        assert!(desk.find("493817").is_empty(), "a PIN stands nowhere in clear");
+        desk.press(Key::Return);
+        assert_eq!(signed_on(&desk), ("12".to_owned(), "493817".to_owned()));
+    }
+    // From the PIN, Tab goes on to the keys; digits get where they belong all the same, and Enter signs on.
     desk.press(Key::Escape);
+    desk.press(Key::Tab);
+    desk.press(Key::Tab);
+    desk.type_text("333444");
     desk.press(Key::Return);
-    desk.type_text("111222");
-    desk.press(Key::Return);
-    let taken = desk.taken();
-    let [OperatorCommand::SignIn { operator, pin }] = &taken[..] else { panic!("{taken:?}") };
-    assert_eq!((operator.as_str(), pin.as_str()), ("admin", "111222"));
+    assert_eq!(signed_on(&desk), ("admin".to_owned(), "333444".to_owned()));
 }
 
 /// Tab walks through every key of a page, and Enter presses the one that has the focus.
@@ -388,9 +400,9 @@ fn the_language_changes_in_mid_flow() {
     let pad = || Page::Number { problem: None, accounts: Vec::new() };
     desk.show(pad(), "de");
     desk.type_text("1234");
-    assert!(!desk.find("4 Ziffern").is_empty());
+    assert!(!desk.find("4 von mindestens 14 Ziffern").is_empty());
     desk.show(pad(), "en");
-    assert!(!desk.find("4 digits").is_empty(), "what was typed stays");
+    assert!(!desk.find("4 of at least 14 digits").is_empty(), "what was typed stays");
 
     desk.show(Page::Reading { slow: false }, "en");
     assert!(!desk.find("Keep card there").is_empty());
@@ -424,7 +436,7 @@ fn a_scanner_is_heard_wherever_the_focus_is() {
     desk.type_text("7W");
     desk.press(Key::Return);
     assert_eq!(scanned(&desk), ["]Q1BIKS1QA257W"]);
-    assert!(!desk.find("2 Ziffern").is_empty(), "the pad holds what was typed before");
+    assert!(!desk.find("2 von mindestens 14 Ziffern").is_empty(), "the pad holds what was typed before");
 
     // Digits are a code where nobody types a number.
     desk.show(Page::Ready { choose_child: false }, "de");
@@ -440,12 +452,6 @@ fn a_scanner_is_heard_wherever_the_focus_is() {
     desk.show_named("confirm", "de");
     desk.press(Key::Return);
     assert!(matches!(desk.taken()[..], [OperatorCommand::Confirm]));
-
-    // Where a text is typed it is a text.
-    desk.show(Page::Activation(ActivationStep::Code { problem: None }), "de");
-    desk.type_text("TEILHABE1");
-    desk.press(Key::Return);
-    assert!(desk.taken().is_empty());
 }
 
 #[test]
@@ -503,4 +509,249 @@ fn the_look_of_the_site_returns() {
     mock_elapsed_time(Duration::from_secs(11));
     assert_eq!(scheme(&desk), Scheme::Light);
     assert!(matches!(&desk.taken()[..], [OperatorCommand::Language(language)] if language == "de"));
+}
+
+/// The activation code of `code()` is asked for as printed, folded and in groups.
+const CODE: &str = "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 1795345470 7YHQ2BDLXKTPIB6ZMOE5RCVJ3A";
+/// As it reaches the machine.
+const WORDS: &str = "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV417953454707YHQ2BDLXKTPIB6ZMOE5RCVJ3A";
+
+impl Desk {
+    /// The page of the first set-up, with nothing typed.
+    fn set_up(&self) {
+        self.show(Page::Ready { choose_child: false }, "de");
+        self.show_named("activation-code", "de");
+    }
+
+    fn activated(&self) -> (String, String) {
+        match &self.taken()[..] {
+            [OperatorCommand::Activate { code, admin_pin: Some(pin) }] => (code.clone(), pin.clone()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What a field holds, as a screen reader reads it.
+    fn value(&self, label: &str) -> String {
+        let found = self.find(label);
+        let field =
+            found.iter().find(|e| e.accessible_role() == Some(i_slint_backend_testing::AccessibleRole::TextInput));
+        field.and_then(ElementHandle::accessible_value).unwrap_or_default().to_string()
+    }
+
+    fn click(&self, x: f32, y: f32) {
+        let (window, button) = (self.face.window().window(), slint::platform::PointerEventButton::Left);
+        let position = slint::LogicalPosition::new(x, y);
+        window.dispatch_event(WindowEvent::PointerPressed { position, button });
+        window.dispatch_event(WindowEvent::PointerReleased { position, button });
+        mock_elapsed_time(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_terminal_is_set_up_by_touch_alone() {
+    let desk = Desk::new();
+    desk.set_up();
+    desk.touch("Tasten zeigen");
+    pictures::settle();
+    for sign in CODE.chars() {
+        match sign {
+            ' ' if desk.value("Aktivierungscode vom Amt").len() < 12 => {} // after the first word none is needed
+            ' ' if desk.value("Aktivierungscode vom Amt").len() < 40 => desk.touch("Leerzeichen"),
+            ' ' => {}
+            sign => desk.touch(&sign.to_ascii_uppercase().to_string()),
+        }
+    }
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
+    desk.touch("Zeichen löschen");
+    assert!(!desk.find("Noch 1 Zeichen").is_empty());
+    desk.touch("A");
+    desk.touch("Weiter");
+    pictures::settle();
+    for digit in "493817".chars() {
+        desk.touch(&digit.to_string());
+    }
+    desk.touch("Weiter");
+    for digit in "493818".chars() {
+        desk.touch(&digit.to_string());
+    }
+    desk.touch("Weiter");
+    assert!(
+        desk.taken().is_empty() && !desk.find("Die beiden waren verschieden. Bitte noch einmal von vorn.").is_empty()
+    );
+    for _ in 0..2 {
+        for digit in "493817".chars() {
+            desk.touch(&digit.to_string());
+        }
+        desk.touch("Weiter");
+    }
+    assert_eq!(desk.activated(), (WORDS.to_owned(), "493817".to_owned()));
+}
+
+#[test]
+fn a_terminal_is_set_up_by_scanner_or_keyboard_alone() {
+    let desk = Desk::new();
+    for code in [CODE.to_owned(), CODE.to_lowercase(), format!("TEILHABE1 ko{CODE}"), CODE.replace("OU3C", "0U3C")] {
+        desk.set_up();
+        desk.type_text(&code);
+        desk.press(Key::Return);
+        pictures::settle();
+        // What a scanner sends here is no PIN.
+        desk.type_text("BIKN1123456");
+        desk.press(Key::Return);
+        desk.taken();
+        for _ in 0..2 {
+            desk.type_text("493817");
+            desk.press(Key::Return);
+        }
+        assert_eq!(desk.activated(), (WORDS.to_owned(), "493817".to_owned()), "{code}");
+    }
+    // The code stays when the office did not take it; after a wrong PIN the PIN alone is asked for again.
+    desk.show(Page::Activation(ActivationStep::Checking), "de");
+    desk.show_named("activation-wrong", "de");
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
+    assert!(!desk.find("Der Code ist abgelaufen. Bitte im Amt einen neuen holen.").is_empty());
+    desk.press(Key::Backspace);
+    assert!(!desk.find("Noch 1 Zeichen").is_empty());
+    desk.press("A");
+    desk.press(Key::Return);
+    pictures::settle();
+    assert!(!desk.find("Neue Administrator-PIN").is_empty());
+    desk.press(Key::Escape);
+    pictures::settle();
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
+
+    // A slip is mended where it was made.
+    // Another code is scanned over it.
+    desk.type_text(&CODE.replace("konto", "other"));
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS.replace("konto", "other"));
+    desk.set_up();
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), "", "a code does not outlive its page");
+    desk.type_text("TEILHABE1 kxonto");
+    (0..4).for_each(|_| desk.press(Key::LeftArrow));
+    desk.press(Key::Backspace);
+    desk.press(Key::End);
+    desk.type_text(".example:8443 ");
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), "TEILHABE1 konto.example:8443 ");
+}
+
+/// A further account is asked for the PIN there is, once.
+#[test]
+fn a_set_up_terminal_asks_its_pin_once() {
+    let desk = Desk::new();
+    desk.show(Page::Activation(ActivationStep::Code { problem: None }), "de");
+    desk.type_text(CODE);
+    desk.press(Key::Return);
+    desk.type_text("493817");
+    desk.press(Key::Return);
+    assert_eq!(desk.activated(), (WORDS.to_owned(), "493817".to_owned()));
+}
+
+/// Wherever a finger or Tab has gone, digits and codes get where they belong.
+#[test]
+fn neither_a_key_nor_a_code_is_lost() {
+    let desk = Desk::new();
+    let digits = |desk: &Desk, count: &str| {
+        assert!(!desk.find(&format!("{count} von mindestens 14 Ziffern")).is_empty(), "{count}");
+    };
+    desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
+    desk.press("1");
+    desk.click(300.0, 650.0);
+    desk.press("2");
+    digits(&desk, "2");
+    desk.press(Key::Tab);
+    desk.press("3");
+    digits(&desk, "3");
+    desk.touch("4");
+    desk.press("5");
+    digits(&desk, "5");
+
+    desk.show(Page::SignOn { tries_left: None, locked_s: None }, "de");
+    desk.click(300.0, 700.0);
+    desk.type_text("111222");
+    desk.press(Key::Return);
+    assert!(matches!(desk.taken()[..], [OperatorCommand::SignIn { .. }]));
+
+    desk.set_up();
+    desk.click(30.0, 500.0);
+    desk.type_text("TEIL");
+    assert_eq!(desk.value("Aktivierungscode vom Amt"), "TEIL ");
+
+    // The key that had the focus is gone: on every page, a code is heard after it.
+    let scan = |desk: &Desk, what: &str| {
+        desk.taken();
+        desk.type_text("BIKN1123456");
+        desk.press(Key::Return);
+        let taken = desk.taken();
+        assert!(matches!(&taken[..], [OperatorCommand::Scan { code }] if code == "BIKN1123456"), "{what}: {taken:?}");
+    };
+    for (name, screen) in screens::all("de") {
+        if name.starts_with("activation") {
+            continue;
+        }
+        for tabs in 0..12 {
+            desk.face.show(&screen);
+            pictures::settle();
+            (0..tabs).for_each(|_| desk.press(Key::Tab));
+            desk.press(Key::Return);
+            scan(&desk, &format!("{name} after {tabs} Tabs and Enter"));
+            desk.show(Page::Reading { slow: false }, "de");
+            scan(&desk, &format!("{name} after {tabs} Tabs, when a card came"));
+        }
+    }
+}
+
+/// Staff see what is missing, and a number that is not right is never silent.
+#[test]
+fn a_number_that_is_not_right_says_so() {
+    let desk = Desk::new();
+    desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
+    let wrong = "Die Nummer stimmt nicht. Bitte mit der Karte vergleichen.";
+    desk.type_text("99000017001771");
+    assert!(!desk.find("14 Ziffern, so noch nicht richtig").is_empty() && desk.find(wrong).is_empty());
+    desk.press(Key::Return);
+    assert!(desk.taken().is_empty() && !desk.find(wrong).is_empty());
+    desk.press(Key::Backspace);
+    assert!(desk.find(wrong).is_empty(), "it is being mended");
+    desk.touch("Weiter");
+    assert!(desk.taken().is_empty() && !desk.find(wrong).is_empty());
+    desk.press("0");
+    desk.touch("Weiter");
+    assert!(matches!(desk.taken()[..], [OperatorCommand::TypeNumber { .. }]));
+}
+
+/// Undo has its own place for as long as it is taken, then stands there without use: a late finger meets nothing else.
+#[test]
+fn a_late_finger_meets_nothing_else() {
+    let desk = Desk::new();
+    let places = |desk: &Desk, label: &str| {
+        desk.find(label).iter().map(ElementHandle::absolute_position).map(|p| (p.x, p.y)).collect::<Vec<_>>()
+    };
+    desk.show(Page::Ready { choose_child: false }, "de");
+    let others = (places(&desk, "Alle Buchungen"), places(&desk, "Kartennummer"));
+    desk.show(Page::Result(screens::result(Some(ResultClass::R1))), "de");
+    let place = places(&desk, "Rückgängig");
+    assert_eq!(place.len(), 1);
+    for name in ["ready-undo", "result-r4-undo"] {
+        desk.show_named(name, "de");
+        assert_eq!(places(&desk, "Rückgängig …\u{2060}4711"), place, "{name}: it is told whose booking it is");
+        assert_eq!((places(&desk, "Alle Buchungen"), places(&desk, "Kartennummer")), others, "{name}");
+    }
+    desk.touch("Rückgängig …\u{2060}4711");
+    assert!(matches!(desk.taken()[..], [OperatorCommand::Undo]));
+
+    let pass = |steps: u64| (0..steps).for_each(|_| mock_elapsed_time(Duration::from_millis(100)));
+    desk.face.show(&screens::screen(Page::Ready { choose_child: false }, "de"));
+    pass(19);
+    assert_eq!(places(&desk, "Rückgängig"), place);
+    desk.touch("Rückgängig");
+    assert!(desk.taken().is_empty(), "too late, and nothing else happens");
+    pass(4);
+    assert!(places(&desk, "Rückgängig").is_empty());
+    assert_eq!((places(&desk, "Alle Buchungen"), places(&desk, "Kartennummer")), others);
+
+    // Where a question stands they would do nothing, and say so.
+    desk.show_named("choose", "de");
+    desk.touch("Alle Buchungen");
+    desk.touch("Kartennummer");
+    assert!(desk.taken().is_empty());
 }

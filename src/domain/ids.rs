@@ -206,12 +206,6 @@ impl CardNumber {
     pub fn reveal(&self) -> &str {
         &self.0
     }
-
-    /// The last four digits, which the operator may see.
-    #[must_use]
-    pub fn tag(&self) -> Tag {
-        Tag::new(&self.0[self.0.len() - 4..]).expect("a card number ends in four digits")
-    }
 }
 
 impl fmt::Debug for CardNumber {

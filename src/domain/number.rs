@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{
     documents::AccountDescriptor,
-    ids::{CardNumber, DistrictId},
+    ids::{CardNumber, DistrictId, Tag},
 };
 
 /// Why typed digits are no card number.
@@ -49,6 +49,16 @@ pub fn luhn(digits: &str) -> bool {
         Some(sum + counted / 10 + counted % 10)
     });
     digits.len() > 1 && sum.is_some_and(|sum| sum % 10 == 0)
+}
+
+impl CardNumber {
+    /// The last four printed digits, which the operator may see: two of the number and its check digits.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        let digits = self.reveal();
+        let printed = format!("{}{}", &digits[digits.len() - 2..], check_digits(self));
+        Tag::new(&printed).expect("check digits are two digits")
+    }
 }
 
 fn remainder(digits: &str) -> u32 {
@@ -102,6 +112,14 @@ mod tests {
         }
         for bad in ["", "1234", "12345678901234567890", "١٢٣٤٥٦٧٨٩٠١٢٣٤", "1234567890123x"] {
             assert_eq!(read(bad), Err(NumberError::Form), "{bad}");
+        }
+    }
+
+    /// Staff compare it with the card.
+    #[test]
+    fn the_tag_is_what_is_printed_last() {
+        for (printed, tag) in [("99000017001770", "1770"), ("12345678901244", "1244")] {
+            assert_eq!(read(printed).unwrap().tag(), Tag::new(tag).unwrap());
         }
     }
 

@@ -8,11 +8,8 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::jws::sha256;
+use crate::domain::activation::{MAGIC, SECRET_CHARS, is_host_and_port};
 
-/// First word of every code.
-const MAGIC: &str = "TEILHABE1";
-/// Characters of 16 bytes in base32.
-const SECRET_CHARS: usize = 26;
 /// Longest text that is looked at.
 const MAX_LEN: usize = 600;
 
@@ -121,22 +118,6 @@ impl ActivationCode {
         let minted_at = Timestamp::from_second(second).map_err(|_| Mistyped)?;
         Ok(Self { host, root: bytes(root)?, minted_at, secret: Zeroizing::new(bytes(secret)?) })
     }
-}
-
-/// `name:port`, `192.0.2.1:port` or `[2001:db8::1]:port`.
-fn is_host_and_port(text: &str) -> bool {
-    let Some((host, port)) = text.rsplit_once(':') else { return false };
-    let port_fits = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port != 0);
-    let label = |label: &str| {
-        let legal = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        (1..=63).contains(&label.len()) && legal && !label.starts_with('-') && !label.ends_with('-')
-    };
-    let host_fits = if let Some(inner) = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
-        inner.parse::<std::net::Ipv6Addr>().is_ok()
-    } else {
-        host.len() <= 253 && host.split('.').all(label)
-    };
-    port_fits && host_fits
 }
 
 #[cfg(test)]

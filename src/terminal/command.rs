@@ -60,11 +60,13 @@ pub enum CommandRefusal {
     UnknownLanguage,
     /// Not available at this terminal.
     NotAvailable,
+    /// A value has not the form it must have.
+    BadValue,
 }
 
 impl CommandRefusal {
     /// All, for tables and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotNow,
         Self::UnknownOffer,
         Self::OfferNotReleased,
@@ -78,6 +80,7 @@ impl CommandRefusal {
         Self::Locked,
         Self::UnknownLanguage,
         Self::NotAvailable,
+        Self::BadValue,
     ];
 
     /// The stable code.
@@ -97,6 +100,7 @@ impl CommandRefusal {
             Self::Locked => "locked",
             Self::UnknownLanguage => "unknown_language",
             Self::NotAvailable => "not_available",
+            Self::BadValue => "bad_value",
         }
     }
 }
@@ -178,7 +182,7 @@ pub enum OperatorCommand {
     Activate {
         /// The activation code.
         code: String,
-        /// PIN of the first administrator.
+        /// PIN of the first administrator, six digits; where there is one already, that administrator's.
         admin_pin: Option<String>,
     },
     /// End the program in order.

@@ -251,6 +251,11 @@ impl Terminal {
 
     pub(super) fn books_changed(&mut self, step: &mut Step, books: Books) {
         self.books = books;
+        for unclear in &mut self.unclear {
+            if let Some(row) = self.books.rows.iter().find(|row| row.record == unclear.record) {
+                *unclear = row.clone();
+            }
+        }
         match &mut self.phase {
             Phase::Ready(View::List { filter, .. }) => step.push(Effect::LoadRows(*filter)),
             Phase::Ready(View::Detail(open)) => {

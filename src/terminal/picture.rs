@@ -6,7 +6,7 @@ use super::{
     Terminal,
     effect::RowFilter,
     phase::{Outcome, Phase, View},
-    screen::{AccountKey, AccountState, OfferKey, Page, Row, RowState, Screen, StatusBar, TapResult},
+    screen::{AccountKey, AccountState, OfferKey, Page, Row, RowState, Screen, StatusBar, TapResult, Undo},
 };
 use crate::domain::{
     documents::{Environment, TerminalStanding},
@@ -30,6 +30,8 @@ impl Terminal {
             last: self.books.rows.iter().take(LAST_ROWS).cloned().collect(),
             challenge: self.challenge.clone(),
             armed: self.armed,
+            undo: self.undoable(at.monotonic).map(|last| Undo { record: last.record(), tag: last.result.tag.clone() }),
+            signed_on: self.operator.is_some(),
             refused_command: self.refused.map(|refusal| refusal.code().to_owned()),
         }
     }
@@ -66,7 +68,7 @@ impl Terminal {
     }
 
     fn result(&self, outcome: &Outcome, granted: bool, at: &At) -> TapResult {
-        let last = self.last_grant.as_ref().filter(|last| last.until > at.monotonic);
+        let last = self.undoable(at.monotonic);
         let can_undo = granted && last.is_some_and(|last| last.record() == outcome.result.record);
         TapResult { can_undo, ..outcome.result.clone() }
     }
@@ -87,7 +89,7 @@ impl Terminal {
                     next_try_s: next.map(|next| seconds(next.as_second() - at.wall.as_second())),
                 }
             }
-            View::Detail(row) => Page::Detail(row.clone()),
+            View::Detail(row) => Page::Detail(Box::new(self.as_listed(row))),
             View::Look => Page::View,
             View::Service => Page::Service(self.service_lines()),
             View::About => Page::About,
@@ -96,9 +98,15 @@ impl Terminal {
 
     /// Grants that were never shown stand on top, and once.
     fn with_unclear(&self, rows: &[Row]) -> Vec<Row> {
-        let unclear = self.unclear.iter().rev().cloned().map(|row| Row { state: RowState::Unclear, ..row });
+        let unclear = self.unclear.iter().rev().map(|row| self.as_listed(row));
         let others = rows.iter().filter(|row| !self.unclear.iter().any(|unclear| unclear.record == row.record));
         unclear.chain(others.cloned()).collect()
+    }
+
+    /// Whether it was served is asked as long as nobody has said so, whatever the account answered meanwhile.
+    fn as_listed(&self, row: &Row) -> Row {
+        let unclear = self.unclear.iter().any(|unclear| unclear.record == row.record);
+        Row { state: if unclear { RowState::Unclear } else { row.state }, ..row.clone() }
     }
 
     fn service_lines(&self) -> Vec<(String, String)> {

@@ -118,11 +118,22 @@ impl Terminal {
         self.append(step, of.account.clone(), fact, AsideOf::Reversal { of, by_hand });
     }
 
+    /// The last grant, as long as one touch takes it back.
+    fn fresh_grant(&self, now: Duration) -> Option<&LastGrant> {
+        self.last_grant.as_ref().filter(|last| last.until > now)
+    }
+
+    /// What `undo` would take back now.
+    pub(super) fn undoable(&self, now: Duration) -> Option<&LastGrant> {
+        let taken_back = |last: &LastGrant| last.record().is_some_and(|record| self.reversed.contains(&record));
+        self.fresh_grant(now).filter(|last| self.phase.in_service() && !taken_back(last))
+    }
+
     pub(super) fn undo(&mut self, step: &mut Step) -> Result<(), CommandRefusal> {
         if !self.phase.in_service() {
             return Err(CommandRefusal::NotNow);
         }
-        let last = self.last_grant.as_ref().filter(|last| last.until > step.now()).ok_or(CommandRefusal::TooLate)?;
+        let last = self.fresh_grant(step.now()).ok_or(CommandRefusal::TooLate)?;
         match last.of.clone() {
             Some(of) if self.reversed.contains(&of.record) => return Err(CommandRefusal::AlreadyReversed),
             Some(of) => self.take_back(step, of, ReversalReason::Undo, true),

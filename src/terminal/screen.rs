@@ -301,6 +301,15 @@ pub enum ActivationStep {
     },
 }
 
+/// What `undo` would take back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// Its record; none for a neutral card.
+    pub record: Option<RecordId>,
+    /// Last four of its card.
+    pub tag: Option<Tag>,
+}
+
 /// A finished tap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TapResult {
@@ -523,6 +532,10 @@ pub struct Screen {
     pub challenge: Option<String>,
     /// The reader takes the next card although a result still stands.
     pub armed: bool,
+    /// `undo` would be taken: for 15 s after a booking, whatever stands on the page by then.
+    pub undo: Option<Undo>,
+    /// Somebody has signed on.
+    pub signed_on: bool,
     /// A command was refused: its code; stands until the next input.
     pub refused_command: Option<String>,
 }

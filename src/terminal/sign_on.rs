@@ -19,6 +19,11 @@ use crate::domain::{
     record::Fact,
 };
 
+/// A PIN that is chosen anew has six digits (user-interface, A2).
+fn is_new_pin(pin: &str) -> bool {
+    pin.len() == 6 && pin.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl Terminal {
     pub(super) fn started(&mut self, step: &mut Step, state: StartState) {
         let StartState { never_shown, rows, today, waiting, later_refusals, notices } = state;
@@ -181,6 +186,9 @@ impl Terminal {
         if !matches!(self.phase, Phase::Activating(ActivationStep::Code { .. })) && !self.may_be_activated() {
             return Err(CommandRefusal::NotNow);
         }
+        if self.accounts.is_empty() && admin_pin.as_deref().is_some_and(|pin| !is_new_pin(pin)) {
+            return Err(CommandRefusal::BadValue);
+        }
         step.push(Effect::BeginActivation { code, admin_pin });
         self.enter(Phase::Activating(ActivationStep::Checking));
         Ok(())
@@ -214,6 +222,10 @@ impl Terminal {
     }
 
     pub(super) fn sign_in(&mut self, step: &mut Step, operator: String, pin: String) -> Result<(), CommandRefusal> {
+        // What nobody can be called, and no PIN, costs no try.
+        if OperatorId::new(&operator).is_err() || pin.is_empty() {
+            return Err(CommandRefusal::BadValue);
+        }
         let sign_on = match &mut self.phase {
             Phase::SigningOn(sign_on) => sign_on,
             Phase::Ready(_) if self.operator.is_none() => {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use slint::ComponentHandle;
 use uuid::Uuid;
 
-use super::{format, scanner::Scanner, window as w};
+use super::{code, format, scanner::Scanner, window as w};
 use crate::{
     domain::{
         ids::{AccountId, OfferId, RecordId},
@@ -80,6 +80,11 @@ pub(super) fn connect(window: &w::MainWindow, send: &Rc<dyn Fn(OperatorCommand)>
         digits.pop();
         digits.into()
     });
+    operator.on_code_typed(|typed, key| code::typed(&typed, &key));
+    operator.on_is_code_key(|key| code::is_key(&key));
+    operator.on_code_touched(|typed, columns, column, row| code::touched(&typed, columns, column, row));
+    operator.on_code_laid_out(|typed, columns| code::laid_out(&typed, columns));
+    operator.on_code_takes(|typed, key| code::takes(&typed, &key));
     operator.on_grouped(|digits| format::grouped(&digits).into());
     let weak = window.as_weak();
     operator.on_text_size({

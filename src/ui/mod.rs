@@ -23,6 +23,7 @@
 //! timer of zero length, which fires on the next turn of the event loop, reports it after the frame went to the window
 //! system. A window that is hidden draws nothing and reports nothing: such a grant is listed as unclear (R7).
 
+mod code;
 mod commands;
 mod error;
 mod format;
@@ -175,6 +176,9 @@ fn show(window: &MainWindow, child: Option<&ChildWindow>, screen: &Screen) {
         }
     });
     present::present(screen, window);
+    // What had the focus may not be in this picture.
+    let keys = window.global::<window::Keys<'_>>();
+    keys.set_doubts(keys.get_doubts().wrapping_add(1));
     if let Some(child) = child {
         present::present(screen, child);
     }

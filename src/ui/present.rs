@@ -82,6 +82,11 @@ where
     fill(&state.get_last(), screen.last.iter().map(|row| picture.booking(row)), |model| state.set_last(model));
     state.set_challenge(text(screen.challenge.as_deref().unwrap_or_default()));
     state.set_armed(screen.armed);
+    let undo = screen.undo.as_ref();
+    state.set_undo_offered(undo.is_some());
+    state.set_undo_record(text(undo.and_then(|undo| undo.record).map(|record| record.to_string()).unwrap_or_default()));
+    state.set_undo_tag(text(undo.and_then(|undo| undo.tag.as_ref()).map_or("", |tag| tag.as_str())));
+    state.set_signed_on(screen.signed_on);
     state.set_refused_command(text(screen.refused_command.as_deref().unwrap_or_default()));
     picture.page(&state);
 }

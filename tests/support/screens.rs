@@ -14,7 +14,7 @@ use teilhabe_terminal::{
     },
     terminal::screen::{
         AccountKey, AccountState, ActivationStep, BlockedBy, OfferKey, Page, Place, ReaderState, ResultClass, Row,
-        RowState, Screen, StatusBar, TapResult, Waiting,
+        RowState, Screen, StatusBar, TapResult, Undo, Waiting,
     },
 };
 use uuid::Uuid;
@@ -71,6 +71,10 @@ pub fn last() -> Vec<Row> {
 }
 
 pub fn screen(page: Page, language: &str) -> Screen {
+    let undo = match &page {
+        Page::Result(result) if result.can_undo => Some(Undo { record: result.record, tag: result.tag.clone() }),
+        _ => None,
+    };
     Screen {
         page,
         status: StatusBar {
@@ -99,6 +103,8 @@ pub fn screen(page: Page, language: &str) -> Screen {
         last: last(),
         challenge: None,
         armed: false,
+        undo,
+        signed_on: true,
         refused_command: None,
     }
 }
@@ -158,6 +164,9 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
         s.status.later_refusals = 2;
         s.status.unclear = vec![record(4)];
     });
+    let another: &dyn Fn(&mut Screen) = &|s| s.undo = Some(Undo { record: Some(record(5)), tag: Tag::new("4711") });
+    add("ready-undo", ready(), another);
+    add("result-r4-undo", refused("used_up"), another);
     add("ready-practice", ready(), &|s| s.status.practice = true);
     add("ready-child", Page::Ready { choose_child: true }, same);
     add("ready-app", ready(), &|s| {

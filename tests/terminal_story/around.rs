@@ -127,3 +127,36 @@ fn every_code_of_a_refused_command_is_on_the_page_for_tills() {
         assert!(page.contains(&format!("`{}`", refusal.code())), "docs/headless.md says nothing of {refusal:?}");
     }
 }
+
+/// A new PIN is what the pad can type; and what can be nobody costs no try.
+#[test]
+fn pins_and_names_have_their_form() {
+    let refused = |machine: &mut Machine, command: OperatorCommand| {
+        let effects = machine.put(Input::Command(command));
+        let refused = machine.screen().refused_command;
+        assert!(refused.is_none() || effects.is_empty(), "what is refused does nothing");
+        refused
+    };
+    let activate =
+        |pin: Option<&str>| OperatorCommand::Activate { code: "TEILHABE1 …".into(), admin_pin: pin.map(Into::into) };
+    for pin in ["", "12", "12345", "1234567", "12345a", "١٢٣٤٥٦"] {
+        let mut machine = Machine::new(Place::Lane, false);
+        machine.tell("started");
+        assert_eq!(refused(&mut machine, activate(Some(pin))).as_deref(), Some("bad_value"), "{pin}");
+        assert_eq!(refused(&mut machine, activate(Some("123456"))), None);
+    }
+    let mut machine = Machine::new(Place::Lane, false);
+    machine.tell("started");
+    assert_eq!(refused(&mut machine, activate(None)), None);
+    // One that is set up has its PIN, of whatever form.
+    assert_eq!(refused(&mut lane(), activate(Some("12"))), None);
+
+    let mut machine = Machine::new(Place::Counter, true);
+    machine.tell("account");
+    machine.tell("started");
+    let sign_in = |operator: &str, pin: &str| OperatorCommand::SignIn { operator: operator.into(), pin: pin.into() };
+    for (operator, pin) in [("", "123456"), ("admin", ""), ("no name", "123456")] {
+        assert_eq!(refused(&mut machine, sign_in(operator, pin)).as_deref(), Some("bad_value"), "{operator}");
+    }
+    assert_eq!(refused(&mut machine, sign_in("admin", "123456")), None);
+}

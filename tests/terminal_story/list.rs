@@ -1,5 +1,7 @@
 //! Taking back, and what staff must look at.
 
+use teilhabe_terminal::terminal::screen::{Page, Row, RowState};
+
 use super::*;
 
 #[test]
@@ -122,4 +124,55 @@ fn a_grant_never_shown_is_put_before_staff_without_blocking_the_lane() {
         acknowledge 77         => | ready !unknown_record
     ",
     );
+}
+
+/// What is offered is taken and what is not is refused, whatever comes between; the card it is of is named.
+#[test]
+fn undo_is_offered_for_as_long_as_it_is_taken() {
+    let booked = ["card 1", "identified 1", "standing entitled", "signed 1", "committed"];
+    let offered = |machine: &Machine| machine.screen().undo.is_some();
+    let mut machine = lane();
+    assert!(!offered(&machine));
+    booked.iter().for_each(|line| drop(machine.tell(line)));
+    let undo = machine.screen().undo.expect("it can be undone");
+    assert!(undo.record.is_some() && undo.tag.is_some());
+    for line in ["wait 4000ms", "open queue", "open ready", "card 2", "wait 8000ms", "wait 2900ms"] {
+        machine.tell(line);
+        assert!(offered(&machine), "after {line}");
+    }
+    machine.tell("wait 100ms");
+    assert!(!offered(&machine), "fifteen seconds are over");
+
+    let mut machine = lane();
+    booked.iter().for_each(|line| drop(machine.tell(line)));
+    machine.tell("undo");
+    assert!(!offered(&machine), "once");
+}
+
+/// The account's answer to a booking nobody saw green: the question stays, what was planned for it does not.
+#[test]
+fn an_unclear_booking_that_is_answered_stays_unclear_and_waits_for_no_try() {
+    let mut machine = Machine::new(Place::Lane, false);
+    for line in ["account", "started unclear", "accept-notice", "committed", "open last"] {
+        machine.tell(line);
+    }
+    let unclear = machine.screen().status.unclear[0];
+    let rows = |machine: &Machine| match machine.screen().page {
+        Page::LastBookings(rows) => rows,
+        other => panic!("{other:?}"),
+    };
+    let waiting = rows(&machine).into_iter().find(|row| row.record == unclear).expect("it is listed");
+    for (state, next_try_s) in [(RowState::Waiting, Some(0)), (RowState::Booked, None)] {
+        let row = Row { state, next_try_s, ..waiting.clone() };
+        let (waiting, today) = (Waiting::default(), BTreeMap::new());
+        machine.put(Input::OutboxChanged { waiting, rows: vec![row], today, later_refusals: 0 });
+        let listed = rows(&machine);
+        let shown: Vec<_> =
+            listed.iter().filter(|row| row.record == unclear).map(|row| (row.state, row.next_try_s)).collect();
+        assert_eq!(shown, [(RowState::Unclear, next_try_s)], "once");
+        machine.put(Input::Command(OperatorCommand::Detail(unclear)));
+        let Page::Detail(detail) = machine.screen().page else { panic!("the row opens") };
+        assert_eq!((detail.state, detail.next_try_s), (RowState::Unclear, next_try_s));
+        machine.tell("open last");
+    }
 }

@@ -154,6 +154,13 @@ fn every_page_has_its_place_and_can_be_read_at_160_percent() {
 
 /// States of a page that no picture of the machine brings about, only hands.
 fn by_hand(face: &Face, name: &str) -> bool {
+    let type_text = |text: &str| {
+        for character in text.chars() {
+            let text = slint::SharedString::from(character);
+            face.window().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+            face.window().window().dispatch_event(WindowEvent::KeyReleased { text });
+        }
+    };
     match name {
         "view" => face.window().global::<Look<'_>>().set_seconds_left(20),
         "detail-booked" => {
@@ -164,13 +171,22 @@ fn by_hand(face: &Face, name: &str) -> bool {
             });
             take_back.expect("a booking can be taken back").invoke_accessible_default_action();
         }
-        "number" => {
-            for digit in "123456789012345678".chars() {
-                let text = slint::SharedString::from(digit);
-                face.window().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
-                face.window().window().dispatch_event(WindowEvent::KeyReleased { text });
-            }
+        "number" => type_text("123456789012345678"),
+        // With keys for fingers, and a letter where digits should be.
+        "activation-code" => {
+            type_text("TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 17X534");
+            pictures::settle();
+            let all = ElementQuery::from_root(face.window()).find_all();
+            let keys = all.iter().find(|element| {
+                let label = element.accessible_label().unwrap_or_default();
+                ["Tasten zeigen", "Keys for typing"].contains(&label.as_str())
+            });
+            keys.expect("keys can be shown").invoke_accessible_default_action();
         }
+        // The whole code, and what is asked for after it.
+        "activation-wrong" => type_text(
+            "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 1795345470 7YHQ2BDLXKTPIB6ZMOE5RCVJ3A\n4938",
+        ),
         _ => return false,
     }
     pictures::settle();
