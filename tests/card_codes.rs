@@ -114,7 +114,7 @@ fn numbers_are_seen_and_not_proven() {
         assert_eq!(identified.identities.len(), 1);
         assert_eq!(identified.identities[0].kind, IdentityKind::Number);
         assert_eq!(identified.identities[0].bytes, b"491712345678");
-        assert_eq!(identified.tag.as_ref().unwrap().as_str(), "5678");
+        assert_eq!(identified.tag.as_ref().unwrap().as_str(), "7807");
         assert!(!identified.must_authenticate);
         assert_eq!((decoded.evidence, decoded.replay), (Evidence::None, None));
     }

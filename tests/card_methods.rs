@@ -98,7 +98,7 @@ fn blocks_are_read_and_the_card_is_still_the_same() {
     let good = format!("> FFCA000000\n< 04112233 9000\n> FFB0000410\n< {block} 9000\n> FFCA000000\n< ");
     let reading = identify(CLASSIC, &["club"], &format!("{good} 04112233 9000")).unwrap();
     assert_eq!(identity(&reading), (IdentityKind::Number, DIGITS.to_owned()));
-    assert_eq!(reading.identified.tag.as_ref().unwrap().as_str(), "5678");
+    assert_eq!(reading.identified.tag.as_ref().unwrap().as_str(), "7807");
     // Fault 19: another card lies there now, or none that tells a UID.
     assert_eq!(identify(CLASSIC, &["club"], &format!("{good} 04112234 9000")), Err(CardError::CardChanged));
     assert_eq!(identify(CLASSIC, &["club"], &format!("{good} 6300")), Err(CardError::CardChanged));

@@ -21,6 +21,8 @@ pub mod profile;
 pub mod protocol;
 #[path = "../../src/terminal/mod.rs"]
 pub mod terminal;
+#[path = "../../src/tlv.rs"]
+pub mod tlv;
 
 /// The entry points call the terminal by its name.
 extern crate self as teilhabe_terminal;
