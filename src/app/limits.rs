@@ -18,7 +18,7 @@ pub const BATCH: usize = 500;
 
 /// Most records settled in one transaction, or read in one go, so that a tap never waits long for the journal
 /// (architecture, 6).
-pub const SETTLE_SLICE: usize = 50;
+pub const SETTLE_SLICE: usize = crate::adapters::sqlite::SETTLE_SLICE;
 
 /// Most records marked as on their way in one transaction: a fifth of the work of settling them.
 pub const MARK_SLICE: usize = 125;
