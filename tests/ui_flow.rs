@@ -155,7 +155,7 @@ fn fingers_reach_everything_on_the_lane() {
     desk.show(Page::Ready { choose_child: false }, "de");
     desk.touch("Alle Buchungen");
     desk.touch("Kartennummer");
-    desk.touch("2 Buchungen warten");
+    desk.touch("2\u{a0}ungesendete Buchungen");
     desk.touch("Sprache und Ansicht");
     let opened: Vec<OpenScreen> = desk
         .taken()
@@ -182,7 +182,7 @@ fn fingers_reach_everything_on_the_lane() {
     let unsent = |desk: &Desk| desk.find("12:04 Mittagessen …4711, Noch nicht gesendet").len();
     let booked = |desk: &Desk| desk.find("12:03 Mittagessen …2209, Gebucht").len();
     assert_eq!((unsent(&desk), booked(&desk)), (1, 1));
-    desk.touch("Offen");
+    desk.touch("Ungesendet");
     assert_eq!((unsent(&desk), booked(&desk)), (1, 0));
 }
 
@@ -400,9 +400,9 @@ fn the_language_changes_in_mid_flow() {
     let pad = || Page::Number { problem: None, accounts: Vec::new() };
     desk.show(pad(), "de");
     desk.type_text("1234");
-    assert!(!desk.find("4 von mindestens 14 Ziffern").is_empty());
+    assert!(!desk.find("4 von mindestens 14\u{a0}Ziffern").is_empty());
     desk.show(pad(), "en");
-    assert!(!desk.find("4 of at least 14 digits").is_empty(), "what was typed stays");
+    assert!(!desk.find("4 of at least 14\u{a0}digits").is_empty(), "what was typed stays");
 
     desk.show(Page::Reading { slow: false }, "en");
     assert!(!desk.find("Keep card there").is_empty());
@@ -436,7 +436,7 @@ fn a_scanner_is_heard_wherever_the_focus_is() {
     desk.type_text("7W");
     desk.press(Key::Return);
     assert_eq!(scanned(&desk), ["]Q1BIKS1QA257W"]);
-    assert!(!desk.find("2 von mindestens 14 Ziffern").is_empty(), "the pad holds what was typed before");
+    assert!(!desk.find("2 von mindestens 14\u{a0}Ziffern").is_empty(), "the pad holds what was typed before");
 
     // Digits are a code where nobody types a number.
     desk.show(Page::Ready { choose_child: false }, "de");
@@ -488,7 +488,7 @@ fn a_text_size_is_kept_only_if_somebody_says_so() {
     desk.touch("Behalten");
     desk.touch("160\u{a0}%");
     pictures::settle();
-    desk.touch("Wie vorher");
+    desk.touch("Alte Größe");
     pass(30);
     assert!((desk.text_size() - 1.3).abs() < 0.01);
 }
@@ -563,7 +563,7 @@ fn a_terminal_is_set_up_by_touch_alone() {
     }
     assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
     desk.touch("Zeichen löschen");
-    assert!(!desk.find("Noch 1 Zeichen").is_empty());
+    assert!(!desk.find("Noch\u{a0}1\u{a0}Zeichen").is_empty());
     desk.touch("A");
     desk.touch("Weiter");
     pictures::settle();
@@ -611,7 +611,7 @@ fn a_terminal_is_set_up_by_scanner_or_keyboard_alone() {
     assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
     assert!(!desk.find("Der Code ist abgelaufen. Bitte im Amt einen neuen holen.").is_empty());
     desk.press(Key::Backspace);
-    assert!(!desk.find("Noch 1 Zeichen").is_empty());
+    assert!(!desk.find("Noch\u{a0}1\u{a0}Zeichen").is_empty());
     desk.press("A");
     desk.press(Key::Return);
     pictures::settle();
@@ -651,7 +651,7 @@ fn a_set_up_terminal_asks_its_pin_once() {
 fn neither_a_key_nor_a_code_is_lost() {
     let desk = Desk::new();
     let digits = |desk: &Desk, count: &str| {
-        assert!(!desk.find(&format!("{count} von mindestens 14 Ziffern")).is_empty(), "{count}");
+        assert!(!desk.find(&format!("{count} von mindestens 14\u{a0}Ziffern")).is_empty(), "{count}");
     };
     desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
     desk.press("1");
@@ -707,7 +707,7 @@ fn a_number_that_is_not_right_says_so() {
     desk.show(Page::Number { problem: None, accounts: Vec::new() }, "de");
     let wrong = "Die Nummer stimmt nicht. Bitte mit der Karte vergleichen.";
     desk.type_text("99000017001771");
-    assert!(!desk.find("14 Ziffern, so noch nicht richtig").is_empty() && desk.find(wrong).is_empty());
+    assert!(!desk.find("14\u{a0}Ziffern, so noch nicht richtig").is_empty() && desk.find(wrong).is_empty());
     desk.press(Key::Return);
     assert!(desk.taken().is_empty() && !desk.find(wrong).is_empty());
     desk.press(Key::Backspace);

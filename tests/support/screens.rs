@@ -70,6 +70,47 @@ pub fn last() -> Vec<Row> {
     ]
 }
 
+/// The last five of a terminal that has sent everything.
+fn sent() -> Vec<Row> {
+    last()
+        .into_iter()
+        .map(|row| Row { state: if row.state == RowState::Waiting { RowState::Booked } else { row.state }, ..row })
+        .collect()
+}
+
+/// Everything was sent.
+fn all_sent(s: &mut Screen) {
+    s.last = sent();
+    s.status.waiting = Waiting::default();
+}
+
+/// The office has not been reached for so many minutes; what was booked since waits.
+fn offline(s: &mut Screen, minutes: u32) {
+    s.status.account = AccountState::Unreachable;
+    s.status.last_success_s = Some(minutes * 60 + 20);
+}
+
+/// Nothing is known yet: no office, no services, no bookings, no time that anybody has confirmed.
+fn not_set_up(s: &mut Screen) {
+    s.status.site.clear();
+    s.status.account = AccountState::None;
+    s.status.last_success_s = None;
+    s.status.waiting = Waiting::default();
+    s.status.clock_suspect = true;
+    s.offers.clear();
+    s.chosen = None;
+    s.last.clear();
+    s.signed_on = false;
+}
+
+/// One booking was put before staff: nobody has seen how it ended.
+fn unclear(s: &mut Screen, record: RecordId) {
+    s.status.unclear = vec![record];
+    if let Some(row) = s.last.iter_mut().find(|row| row.record == record) {
+        row.state = RowState::Unclear;
+    }
+}
+
 pub fn screen(page: Page, language: &str) -> Screen {
     let undo = match &page {
         Page::Result(result) if result.can_undo => Some(Undo { record: result.record, tag: result.tag.clone() }),
@@ -133,7 +174,7 @@ pub fn refused(code: &str) -> Page {
 pub fn already(second_helping: bool) -> Page {
     Page::Result(TapResult {
         reason: Some("already_today".to_owned()),
-        earlier_minute: Some(724),
+        earlier_minute: Some(688),
         second_helping,
         ..result(Some(ResultClass::R3))
     })
@@ -158,12 +199,15 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
         s.offers[0].today = 0;
     });
     add("ready-offline", ready(), &|s| {
-        s.status.account = AccountState::Unreachable;
+        offline(s, 1583);
         s.status.waiting = Waiting { records: 128, oldest_s: Some(95_000) };
         s.status.near_limit = true;
         s.status.later_refusals = 2;
-        s.status.unclear = vec![record(4)];
+        s.last = last().into_iter().map(|row| Row { state: RowState::Waiting, ..row }).collect();
+        unclear(s, record(4));
     });
+    // R7: a row and a mark, while the lane goes on.
+    add("ready-unclear", ready(), &|s| unclear(s, record(5)));
     let another: &dyn Fn(&mut Screen) = &|s| s.undo = Some(Undo { record: Some(record(5)), tag: Tag::new("4711") });
     add("ready-undo", ready(), another);
     add("result-r4-undo", refused("used_up"), another);
@@ -187,7 +231,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("reader-unsupported-known", ready(), &|s| {
         s.status.reader = ReaderState::Unsupported;
         s.status.reader_advice = [
-            ("de", "Der SCL3711 eignet sich nicht für Kartenzahlung. Bitte einen anderen Kartenleser anschließen."),
+            ("de", "Der SCL3711 eignet sich nicht für dieses Terminal. Bitte einen anderen Kartenleser anschließen."),
             ("en", "The SCL3711 is not suitable for this terminal. Please connect another card reader."),
         ]
         .map(|(language, text)| (language.to_owned(), text.to_owned()))
@@ -214,9 +258,19 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     );
     add("waiting", Page::Waiting { offer: lunch() }, same);
 
-    add("result-r1", Page::Result(result(Some(ResultClass::R1))), &|s| s.armed = true);
-    add("result-r2", Page::Result(result(Some(ResultClass::R2))), &|s| s.armed = true);
-    add("result-r2-practice", Page::Result(result(Some(ResultClass::R2))), &|s| s.status.practice = true);
+    add("result-r1", Page::Result(result(Some(ResultClass::R1))), &|s| {
+        all_sent(s);
+        s.armed = true;
+    });
+    add("result-r2", Page::Result(result(Some(ResultClass::R2))), &|s| {
+        offline(s, 1);
+        s.armed = true;
+    });
+    // An office for practice answers, too; its grants are never R1.
+    add("result-r2-practice", Page::Result(result(Some(ResultClass::R2))), &|s| {
+        all_sent(s);
+        s.status.practice = true;
+    });
     add("result-r3", already(false), &|s| s.armed = true);
     add("result-r3-again", already(true), &|s| s.armed = true);
     add("result-r4", refused("not_entitled"), &|s| s.armed = true);
@@ -227,18 +281,27 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     let again = TapResult { reason: Some("card_removed".to_owned()), ..result(Some(ResultClass::R5)) };
     add("result-r5", Page::Result(again), same);
     add("result-r6", Page::Result(result(Some(ResultClass::R6))), same);
-    add("result-r7", Page::Result(result(Some(ResultClass::R7))), same);
-    let reversed = TapResult { reason: Some("reversed".to_owned()), ..result(None) };
-    add("result-reversed", Page::Result(reversed), same);
+    let reversed = TapResult { record: Some(record(5)), reason: Some("reversed".to_owned()), ..result(None) };
+    add("result-reversed", Page::Result(reversed), &|s| {
+        all_sent(s);
+        s.last[0].state = RowState::ReversalWaiting;
+        s.status.waiting = Waiting { records: 1, oldest_s: Some(0) };
+        s.offers[0].today -= 1;
+    });
 
+    // The office is known, and what it has sent is not there yet.
     add("starting", Page::Starting, &|s| {
+        let site = std::mem::take(&mut s.status.site);
+        not_set_up(s);
+        s.status.site = site;
+        s.status.clock_suspect = false;
         s.status.reader = ReaderState::Starting;
         s.status.account = AccountState::Starting;
-        s.status.waiting = Waiting::default();
     });
     for (name, step) in [
         ("activation-code", ActivationStep::Code { problem: None }),
         ("activation-wrong", ActivationStep::Code { problem: Some("code_expired".to_owned()) }),
+        ("activation-pin", ActivationStep::Code { problem: None }),
         ("activation-checking", ActivationStep::Checking),
         (
             "activation-confirm",
@@ -249,18 +312,22 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
         ),
         ("activation-pending", ActivationStep::Pending { fingerprint: "7K4MQ2XA".to_owned() }),
     ] {
-        add(name, Page::Activation(step), &|s| s.status.account = AccountState::None);
+        add(name, Page::Activation(step), &not_set_up);
     }
-    add("sign-on", Page::SignOn { tries_left: None, locked_s: None }, same);
-    add("sign-on-wrong", Page::SignOn { tries_left: Some(2), locked_s: None }, same);
-    add("sign-on-locked", Page::SignOn { tries_left: Some(0), locked_s: Some(30) }, same);
+    let signed_off: &dyn Fn(&mut Screen) = &|s| {
+        all_sent(s);
+        s.signed_on = false;
+    };
+    add("sign-on", Page::SignOn { tries_left: None, locked_s: None }, signed_off);
+    add("sign-on-wrong", Page::SignOn { tries_left: Some(2), locked_s: None }, signed_off);
+    add("sign-on-locked", Page::SignOn { tries_left: Some(0), locked_s: Some(30) }, signed_off);
     let notice = texts(
         "Sie sehen bei der Arbeit an diesem Terminal Sozialdaten. Sie dürfen sie nur für die Abrechnung der Leistung \
-         benutzen und niemandem weitersagen. Das gilt auch nach dem Ende Ihrer Arbeit hier (§ 78 SGB X).",
+         benutzen und niemandem weitersagen. Das gilt auch nach dem Ende Ihrer Arbeit hier (§\u{a0}78 SGB\u{a0}X).",
         "At this terminal you see social data. You may use them for settling the service alone and must not pass them on \
-         to anybody. This holds after the end of your work here, too (§ 78 SGB X).",
+         to anybody. This holds after the end of your work here, too (§\u{a0}78 SGB\u{a0}X).",
     );
-    add("notice", Page::Notice { text: notice, version: 3 }, same);
+    add("notice", Page::Notice { text: notice, version: 3 }, &all_sent);
     add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
     add("number-wrong", Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() }, same);
     let account =
@@ -272,27 +339,39 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     });
     add("number-accounts", Page::Number { problem: None, accounts }, same);
 
-    add("last-bookings", Page::LastBookings(rows()), same);
-    add("last-bookings-empty", Page::LastBookings(Vec::new()), same);
-    add("detail-waiting", Page::Detail(Box::new(waiting_row())), same);
+    add("last-bookings", Page::LastBookings(rows()), &|s| {
+        unclear(s, record(9));
+        s.status.later_refusals = 1;
+        s.status.waiting.records = 3;
+    });
+    add("last-bookings-empty", Page::LastBookings(Vec::new()), &|s| {
+        s.last.clear();
+        s.status.waiting = Waiting::default();
+        s.offers.iter_mut().for_each(|offer| offer.today = 0);
+    });
+    add("detail-waiting", Page::Detail(Box::new(waiting_row())), &half_past);
     add("detail-booked", Page::Detail(Box::new(row(3, 723, "2209", RowState::Booked))), same);
     let mut reversed = row(2, 722, "7R3K", RowState::Reversed);
     reversed.reversal = Some(ReversalReason::WrongCard);
     add("detail-reversed", Page::Detail(Box::new(reversed)), same);
-    add("detail-unclear", Page::Detail(Box::new(row(9, 715, "3344", RowState::Unclear))), same);
+    add("detail-unclear", Page::Detail(Box::new(row(9, 715, "3344", RowState::Unclear))), &|s| unclear(s, record(9)));
     let queue = |rows, last_error: Option<&str>, next_try_s| Page::Queue {
         rows,
         last_error: last_error.map(ToOwned::to_owned),
         next_try_s,
     };
-    add("queue-empty", queue(Vec::new(), None, None), &|s| s.status.waiting = Waiting::default());
+    add("queue-empty", queue(Vec::new(), None, None), &all_sent);
     add(
         "queue-offline",
-        queue(vec![waiting_row(), row(4, 724, "0815", RowState::Waiting)], Some("unreachable"), Some(45)),
-        &|s| {
-            s.status.account = AccountState::Unreachable;
-            s.status.last_success_s = Some(7_300);
-        },
+        queue(
+            vec![
+                Row { record: record(4), tag: Tag::new("0815"), ..waiting_row() },
+                row(5, 724, "4711", RowState::Waiting),
+            ],
+            Some("unreachable"),
+            Some(45),
+        ),
+        &half_past,
     );
     let mut later = row(8, 700, "9981", RowState::Rejected);
     later.reason = Some("used_up".to_owned());
@@ -319,18 +398,33 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
             .map(|(code, value)| (code.to_owned(), value.to_owned()))
             .to_vec(),
         ),
-        same,
+        &half_past,
     );
     add("about", Page::About, same);
     for why in BlockedBy::ALL {
-        add(&format!("out-of-service-{}", why.code()), Page::OutOfService(why), same);
+        add(&format!("out-of-service-{}", why.code()), Page::OutOfService(why), &|s| match why {
+            // Where the booking file cannot be read, nobody knows what is in it.
+            BlockedBy::JournalDamaged | BlockedBy::WrongKey | BlockedBy::SchemaTooNew | BlockedBy::OtherInstance => {
+                not_set_up(s)
+            }
+            BlockedBy::Revoked => s.status.account = AccountState::Revoked,
+            BlockedBy::KeyMissing | BlockedBy::AccountUnusable => s.status.account = AccountState::Starting,
+            BlockedBy::DiskFull | BlockedBy::Fork => {}
+        });
     }
     pictures
 }
 
+/// Half past twelve: the office has been away since four minutes past.
+fn half_past(s: &mut Screen) {
+    offline(s, 26);
+    s.status.minute_of_day = 750;
+    s.status.waiting = Waiting { records: 2, oldest_s: Some(26 * 60) };
+}
+
 fn waiting_row() -> Row {
     Row {
-        attempts: 3,
+        attempts: 9,
         next_try_s: Some(45),
         last_error: Some("unreachable".to_owned()),
         ..row(5, 724, "4711", RowState::Waiting)
@@ -338,8 +432,9 @@ fn waiting_row() -> Row {
 }
 
 pub fn rows() -> Vec<Row> {
-    let mut rows = last();
-    rows.push(row(9, 715, "3344", RowState::Unclear));
+    // What nobody has seen stands on top.
+    let mut rows = vec![row(9, 715, "3344", RowState::Unclear)];
+    rows.extend(last());
     rows.push(Row { reason: Some("used_up".to_owned()), ..row(8, 700, "9981", RowState::Rejected) });
     rows.push(Row { route: Route::Number, ..row(7, 699, "1177", RowState::Disputed) });
     rows.push(Row { reversal: Some(ReversalReason::Undo), ..row(6, 698, "5120", RowState::ReversalWaiting) });

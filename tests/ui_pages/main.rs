@@ -167,7 +167,7 @@ fn by_hand(face: &Face, name: &str) -> bool {
             let all = ElementQuery::from_root(face.window()).find_all();
             let take_back = all.iter().find(|element| {
                 let label = element.accessible_label().unwrap_or_default();
-                ["Stornieren", "Take back"].contains(&label.as_str())
+                ["Stornieren", "Reverse"].contains(&label.as_str())
             });
             take_back.expect("a booking can be taken back").invoke_accessible_default_action();
         }
@@ -179,12 +179,12 @@ fn by_hand(face: &Face, name: &str) -> bool {
             let all = ElementQuery::from_root(face.window()).find_all();
             let keys = all.iter().find(|element| {
                 let label = element.accessible_label().unwrap_or_default();
-                ["Tasten zeigen", "Keys for typing"].contains(&label.as_str())
+                ["Tasten zeigen", "Show keys"].contains(&label.as_str())
             });
             keys.expect("keys can be shown").invoke_accessible_default_action();
         }
         // The whole code, and what is asked for after it.
-        "activation-wrong" => type_text(
+        "activation-pin" => type_text(
             "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 1795345470 7YHQ2BDLXKTPIB6ZMOE5RCVJ3A\n4938",
         ),
         _ => return false,
@@ -231,7 +231,11 @@ fn the_childs_side_shows_class_and_nothing_else() {
         texts_of(child).into_iter().map(|(text, ..)| text).collect::<Vec<_>>()
     };
     assert_eq!(texts("ready"), ["Karte auflegen"]);
-    assert_eq!(texts("reader-missing"), ["Bitte kurz warten"]);
+    // Nor is anybody left waiting in front of it.
+    assert_eq!(texts("reader-missing"), ["Bitte an der Kasse\u{a0}melden"]);
+    assert_eq!(texts("reader-starting"), ["Bitte kurz warten"]);
+    assert_eq!(texts("number"), ["Bitte kurz warten"]);
+    assert_eq!(texts("sign-on"), ["Kasse geschlossen"]);
     // "Already" and "not possible" are one picture here.
     let alike = [screens::already(false), screens::refused("used_up"), screens::refused("card_locked")].map(|page| {
         face.show(&screens::screen(page, "de"));
@@ -304,7 +308,7 @@ fn classes_differ_without_colour() {
                 let options = Options { pixels_per_mm: Some(mm), text_size, scheme, ..Options::default() };
                 let face = pictures::open(&options, width, height);
                 let at = format!("{size_name} {text_size} {scheme:?}");
-                let classes = ["r1", "r3", "r4", "r5", "r6", "r7"].map(|class| {
+                let classes = ["r1", "r3", "r4", "r5", "r6"].map(|class| {
                     let (_, mut screen) =
                         screens::all("de").into_iter().find(|(name, _)| *name == format!("result-{class}")).unwrap();
                     screen.place = place;
@@ -321,24 +325,14 @@ fn classes_differ_without_colour() {
                     let dark = band.iter().filter(|pixel| luminance(**pixel) < 0.1).count() as f32 / band.len() as f32;
                     (class, all[all.len() / 2], dark, glance(&picture, &sign.middle()))
                 });
-                let [
-                    (_, booked, booked_band, _),
-                    (_, already, already_band, _),
-                    (_, refused, ..),
-                    ..,
-                    (_, unclear, unclear_band, _),
-                ] = &classes;
-                assert!(*booked > 0.4 && *already > 0.4 && *unclear > 0.4, "{at}: {booked} {already} {unclear}");
+                let [(_, booked, booked_band, _), (_, already, already_band, _), (_, refused, ..), ..] = &classes;
+                assert!(*booked > 0.4 && *already > 0.4, "{at}: {booked} {already}");
                 assert!(
                     contrast::contrast(*booked, *refused) > 4.5,
                     "{at}: accept is light, reject is dark: {booked} {refused}"
                 );
                 assert!(*booked_band < 0.01, "{at}: accept is plain: {booked_band}");
-                let striped = 0.25..0.75;
-                assert!(
-                    striped.contains(already_band) && striped.contains(unclear_band),
-                    "{at}: {already_band} {unclear_band}"
-                );
+                assert!((0.25..0.75).contains(already_band), "{at}: \"already\" is striped: {already_band}");
                 for (n, (class, .., seen)) in classes.iter().enumerate() {
                     for (other, .., there) in &classes[..n] {
                         let share = apart(seen, there);
