@@ -470,8 +470,8 @@ fn catalogue(today: Date, now: Timestamp) -> Catalogue {
         notice: Notice {
             version: 1,
             text: text(
-                "Sozialdaten sind geheim (§ 78 SGB X). Nutzen Sie, was Sie hier sehen, nur für diese Leistung.",
-                "Social data are secret (section 78 SGB X). Use what you see here for this benefit only.",
+                "Sozialdaten sind geheim (§\u{a0}78 SGB\u{a0}X). Nutzen Sie, was Sie hier sehen, nur für diese Leistung.",
+                "Social data are secret (section\u{a0}78 SGB\u{a0}X). Use what you see here for this benefit only.",
             ),
             contact: "Amt für Bildung und Teilhabe, Musterstadt".to_owned(),
             application_url: Some("https://www.example.org/bildung-und-teilhabe".to_owned()),

@@ -12,7 +12,8 @@ use crate::domain::{
     record::ReversalReason,
 };
 
-/// How a tap ended, for eye and ear (user-interface, 2).
+/// How a tap ended, for eye and ear (user-interface, 2). R7 is not among them: no tap ends so; it is a row that somebody
+/// must look at ([`RowState::Unclear`]) and a mark in the status bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResultClass {
     /// Booked.
@@ -27,14 +28,12 @@ pub enum ResultClass {
     R5,
     /// Two cards.
     R6,
-    /// Unclear; a row in the list, never a page of the lane.
-    R7,
     /// Terminal blocked.
     R8,
 }
 
 impl ResultClass {
-    /// `R1` to `R8`.
+    /// `R1` to `R6`, `R8`.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -44,7 +43,6 @@ impl ResultClass {
             Self::R4 => "R4",
             Self::R5 => "R5",
             Self::R6 => "R6",
-            Self::R7 => "R7",
             Self::R8 => "R8",
         }
     }

@@ -340,7 +340,6 @@ fn class(class: s::ResultClass) -> w::ClassKind {
         s::ResultClass::R4 => w::ClassKind::R4,
         s::ResultClass::R5 => w::ClassKind::R5,
         s::ResultClass::R6 => w::ClassKind::R6,
-        s::ResultClass::R7 => w::ClassKind::R7,
         s::ResultClass::R8 => w::ClassKind::R8,
     }
 }
