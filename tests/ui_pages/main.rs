@@ -230,7 +230,7 @@ fn the_childs_side_shows_class_and_nothing_else() {
         pictures::settle();
         texts_of(child).into_iter().map(|(text, ..)| text).collect::<Vec<_>>()
     };
-    assert_eq!(texts("ready"), ["Karte auflegen"]);
+    assert_eq!(texts("ready"), ["Karte auf\u{200c}legen"]);
     // Nor is anybody left waiting in front of it.
     assert_eq!(texts("reader-missing"), ["Bitte an der Kasse\u{a0}melden"]);
     assert_eq!(texts("reader-starting"), ["Bitte kurz warten"]);
