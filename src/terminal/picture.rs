@@ -6,7 +6,7 @@ use super::{
     Terminal,
     effect::RowFilter,
     phase::{Outcome, Phase, View},
-    screen::{AccountKey, AccountState, OfferKey, Page, Row, RowState, Screen, StatusBar, TapResult, Undo},
+    screen::{AccountKey, AccountState, BlockedBy, OfferKey, Page, Row, RowState, Screen, StatusBar, TapResult, Undo},
 };
 use crate::domain::{
     documents::{Environment, TerminalStanding},
@@ -151,6 +151,9 @@ impl Terminal {
         let site = views().find(|view| view.catalogue.as_ref().is_some_and(serves)).or_else(|| views().next());
         let oldest_success = self.health.values().map(|health| health.last_success).min().flatten();
         let oldest_s = self.books.waiting.oldest_s.unwrap_or(0);
+        // Enrolled, and the account cannot be used: it is set up, has an administrator, and reaches nobody.
+        let enrolled = self.blocked.is_some_and(BlockedBy::ends_with_activation);
+        let without_account = if enrolled { AccountState::Unreachable } else { AccountState::None };
         let near = |catalogue: &Catalogue| catalogue.limits.near(self.books.waiting.records, oldest_s);
         StatusBar {
             site: site.map(|view| view.site_name.clone()).unwrap_or_default(),
@@ -158,7 +161,7 @@ impl Terminal {
             reader: self.reader.state,
             reader_name: self.reader.name.clone(),
             reader_advice: self.reader.advice.clone(),
-            account: self.accounts.keys().map(|id| self.account_state(id)).max().unwrap_or(AccountState::None),
+            account: self.accounts.keys().map(|id| self.account_state(id)).max().unwrap_or(without_account),
             last_success_s: oldest_success.map(|then| seconds(at.wall.as_second() - then.as_second())),
             waiting: self.books.waiting.clone(),
             later_refusals: self.books.later_refusals,

@@ -403,13 +403,16 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("about", Page::About, same);
     for why in BlockedBy::ALL {
         add(&format!("out-of-service-{}", why.code()), Page::OutOfService(why), &|s| match why {
-            // Where the booking file cannot be read, nobody knows what is in it.
-            BlockedBy::JournalDamaged | BlockedBy::WrongKey | BlockedBy::SchemaTooNew | BlockedBy::OtherInstance => {
-                not_set_up(s)
-            }
             BlockedBy::Revoked => s.status.account = AccountState::Revoked,
-            BlockedBy::KeyMissing | BlockedBy::AccountUnusable => s.status.account = AccountState::Starting,
-            BlockedBy::DiskFull | BlockedBy::Fork => {}
+            // Neither office nor services are known.
+            BlockedBy::KeyMissing | BlockedBy::AccountUnusable => {
+                let waiting = s.status.waiting.clone();
+                not_set_up(s);
+                s.status.account = AccountState::Unreachable;
+                s.status.waiting = waiting;
+            }
+            // They come up at work: before it the program does not start at all.
+            _ => {}
         });
     }
     pictures

@@ -1,6 +1,7 @@
 //! What journal and account make of a booking, and what stops the terminal.
 
 use super::*;
+use teilhabe_terminal::terminal::screen::AccountState;
 
 #[test]
 fn an_offer_that_waits_for_the_account_shows_its_word() {
@@ -282,6 +283,14 @@ fn a_terminal_whose_account_is_unusable_does_not_look_new() {
     "
             ),
         );
+    }
+    // Its status bar does not call it new either, and the administrator it has is asked for the PIN they have.
+    for why in ["key_missing", "account_unusable"] {
+        let mut machine = Machine::new(Place::Lane, false);
+        for line in [&format!("blocked {why}"), "started", "open activation"] {
+            machine.tell(line);
+            assert_eq!(machine.screen().status.account, AccountState::Unreachable, "{why}: {line}");
+        }
     }
     check(
         Machine::new(Place::Lane, false),
