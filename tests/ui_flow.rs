@@ -194,13 +194,13 @@ fn a_booking_that_changes_under_the_hand_is_shown_as_it_is() {
     desk.show(page(3, RowState::Waiting), "de");
     desk.touch("Stornieren");
     pictures::settle();
-    assert!(desk.find("Uhrzeit").is_empty() && !desk.find("Falsche Leistung").is_empty());
+    assert!(desk.find("Noch nicht gesendet").is_empty() && !desk.find("Falsche Leistung").is_empty());
     desk.show(page(3, RowState::Booked), "de");
     assert!(!desk.find("Falsche Leistung").is_empty(), "it can still be taken back");
     desk.show(page(3, RowState::Rejected), "de");
-    assert!(!desk.find("Uhrzeit").is_empty() && desk.find("Falsche Leistung").is_empty());
+    assert!(!desk.find("Später abgelehnt").is_empty() && desk.find("Falsche Leistung").is_empty());
     desk.show(page(4, RowState::Booked), "de");
-    assert!(!desk.find("Uhrzeit").is_empty(), "another booking was asked about nothing");
+    assert!(!desk.find("Gebucht").is_empty(), "another booking was asked about nothing");
 }
 
 #[test]

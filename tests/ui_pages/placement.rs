@@ -194,7 +194,7 @@ where
     let mut seen: Vec<(String, Rect, bool)> = Vec::new();
     for (text, style, rect) in texts_of(component) {
         // Names are data of any length and may end in dots.
-        if style == "BarName" {
+        if ["BarName", "Site", "Service"].contains(&style.as_str()) {
             continue;
         }
         let (size, weight, wraps) = match style.as_str() {
@@ -202,6 +202,8 @@ where
             "Strong" => (metrics.get_body(), 700, true),
             "Label" => (metrics.get_label(), 400, true),
             "StrongLabel" => (metrics.get_label(), 700, true),
+            "Caption" | "CaptionParagraph" => (metrics.get_caption(), 400, true),
+            "StrongCaption" => (metrics.get_caption(), 700, true),
             "Headline" => (metrics.get_headline(), 700, true),
             "Title" => (metrics.get_title(), 700, true),
             "Digits" => (metrics.get_digits(), 700, true),
