@@ -409,6 +409,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
                 let waiting = s.status.waiting.clone();
                 not_set_up(s);
                 s.status.account = AccountState::Unreachable;
+                s.status.clock_suspect = false;
                 s.status.waiting = waiting;
             }
             // They come up at work: before it the program does not start at all.
