@@ -2,103 +2,26 @@
 #![cfg(feature = "gui")]
 #![allow(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
-#[path = "support/pictures.rs"]
+mod desk;
+#[path = "../support/pictures.rs"]
 mod pictures;
-#[path = "support/screens.rs"]
+#[path = "../support/screens.rs"]
 mod screens;
+mod setup;
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::time::Duration;
 
+use desk::Desk;
 use i_slint_backend_testing::{ElementHandle, mock_elapsed_time};
 use slint::{ComponentHandle, SharedString, platform::Key, platform::WindowEvent};
 use teilhabe_terminal::{
-    domain::{ids::RecordId, record::ReversalReason},
+    domain::record::ReversalReason,
     terminal::{
         command::{OpenScreen, OperatorCommand},
-        screen::{ActivationStep, Page, ResultClass, RowState},
+        screen::{Page, ResultClass, RowState},
     },
-    ui::{Face, Metrics, Options, Palette, Scheme},
+    ui::{Options, Palette, Scheme},
 };
-
-struct Desk {
-    face: Face,
-    commands: Rc<RefCell<Vec<OperatorCommand>>>,
-    shown: Rc<RefCell<Vec<RecordId>>>,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Self::with(&Options::default())
-    }
-
-    fn with(options: &Options) -> Self {
-        pictures::start();
-        let face = Face::open(options).unwrap();
-        let (commands, shown) = (Rc::<RefCell<Vec<_>>>::default(), Rc::<RefCell<Vec<_>>>::default());
-        face.connect(
-            {
-                let commands = Rc::clone(&commands);
-                move |command| commands.borrow_mut().push(command)
-            },
-            {
-                let shown = Rc::clone(&shown);
-                move |record| shown.borrow_mut().push(record)
-            },
-        );
-        pictures::resize(&face, 1280, 800);
-        pictures::settle();
-        Self { face, commands, shown }
-    }
-
-    fn show(&self, page: Page, language: &str) {
-        self.face.show(&screens::screen(page, language));
-        pictures::settle();
-    }
-
-    fn find(&self, label: &str) -> Vec<ElementHandle> {
-        ElementHandle::find_by_accessible_label(self.face.window(), label).collect()
-    }
-
-    fn touch(&self, label: &str) {
-        let found = self.find(label);
-        let key = found.iter().find(|e| e.accessible_role() == Some(i_slint_backend_testing::AccessibleRole::Button));
-        let key = key.unwrap_or_else(|| panic!("no key '{label}' on this page"));
-        key.mock_single_click(slint::platform::PointerEventButton::Left);
-        mock_elapsed_time(Duration::from_millis(20));
-    }
-
-    fn press(&self, key: impl Into<SharedString>) {
-        let text = key.into();
-        let window = self.face.window().window();
-        window.dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
-        window.dispatch_event(WindowEvent::KeyReleased { text });
-        mock_elapsed_time(Duration::from_millis(20));
-    }
-
-    fn type_text(&self, text: &str) {
-        for c in text.chars() {
-            self.press(SharedString::from(c));
-        }
-    }
-
-    fn show_named(&self, name: &str, language: &str) {
-        let (_, screen) = screens::all(language).into_iter().find(|(n, _)| n == name).unwrap();
-        self.face.show(&screen);
-        pictures::settle();
-    }
-
-    fn text_size(&self) -> f32 {
-        self.face.window().global::<Metrics<'_>>().get_text_scale()
-    }
-
-    fn draw(&self) {
-        self.face.window().window().take_snapshot().unwrap();
-    }
-
-    fn taken(&self) -> Vec<OperatorCommand> {
-        self.commands.take()
-    }
-}
 
 #[test]
 fn a_grant_is_reported_once_and_only_after_it_was_drawn() {
@@ -509,141 +432,6 @@ fn the_look_of_the_site_returns() {
     mock_elapsed_time(Duration::from_secs(11));
     assert_eq!(scheme(&desk), Scheme::Light);
     assert!(matches!(&desk.taken()[..], [OperatorCommand::Language(language)] if language == "de"));
-}
-
-/// The activation code of `code()` is asked for as printed, folded and in groups.
-const CODE: &str = "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 1795345470 7YHQ2BDLXKTPIB6ZMOE5RCVJ3A";
-/// As it reaches the machine.
-const WORDS: &str = "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV417953454707YHQ2BDLXKTPIB6ZMOE5RCVJ3A";
-
-impl Desk {
-    /// The page of the first set-up, with nothing typed.
-    fn set_up(&self) {
-        self.show(Page::Ready { choose_child: false }, "de");
-        self.show_named("activation-code", "de");
-    }
-
-    fn activated(&self) -> (String, String) {
-        match &self.taken()[..] {
-            [OperatorCommand::Activate { code, admin_pin: Some(pin) }] => (code.clone(), pin.clone()),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// What a field holds, as a screen reader reads it.
-    fn value(&self, label: &str) -> String {
-        let found = self.find(label);
-        let field =
-            found.iter().find(|e| e.accessible_role() == Some(i_slint_backend_testing::AccessibleRole::TextInput));
-        field.and_then(ElementHandle::accessible_value).unwrap_or_default().to_string()
-    }
-
-    fn click(&self, x: f32, y: f32) {
-        let (window, button) = (self.face.window().window(), slint::platform::PointerEventButton::Left);
-        let position = slint::LogicalPosition::new(x, y);
-        window.dispatch_event(WindowEvent::PointerPressed { position, button });
-        window.dispatch_event(WindowEvent::PointerReleased { position, button });
-        mock_elapsed_time(Duration::from_millis(20));
-    }
-}
-
-#[test]
-fn a_terminal_is_set_up_by_touch_alone() {
-    let desk = Desk::new();
-    desk.set_up();
-    desk.touch("Tasten zeigen");
-    pictures::settle();
-    for sign in CODE.chars() {
-        match sign {
-            ' ' if desk.value("Aktivierungscode vom Amt").len() < 12 => {} // after the first word none is needed
-            ' ' if desk.value("Aktivierungscode vom Amt").len() < 40 => desk.touch("Leerzeichen"),
-            ' ' => {}
-            sign => desk.touch(&sign.to_ascii_uppercase().to_string()),
-        }
-    }
-    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
-    desk.touch("Zeichen löschen");
-    assert!(!desk.find("Noch\u{a0}1\u{a0}Zeichen").is_empty());
-    desk.touch("A");
-    desk.touch("Weiter");
-    pictures::settle();
-    for digit in "493817".chars() {
-        desk.touch(&digit.to_string());
-    }
-    desk.touch("Weiter");
-    for digit in "493818".chars() {
-        desk.touch(&digit.to_string());
-    }
-    desk.touch("Weiter");
-    assert!(
-        desk.taken().is_empty() && !desk.find("Die beiden waren verschieden. Bitte noch einmal von vorn.").is_empty()
-    );
-    for _ in 0..2 {
-        for digit in "493817".chars() {
-            desk.touch(&digit.to_string());
-        }
-        desk.touch("Weiter");
-    }
-    assert_eq!(desk.activated(), (WORDS.to_owned(), "493817".to_owned()));
-}
-
-#[test]
-fn a_terminal_is_set_up_by_scanner_or_keyboard_alone() {
-    let desk = Desk::new();
-    for code in [CODE.to_owned(), CODE.to_lowercase(), format!("TEILHABE1 ko{CODE}"), CODE.replace("OU3C", "0U3C")] {
-        desk.set_up();
-        desk.type_text(&code);
-        desk.press(Key::Return);
-        pictures::settle();
-        // What a scanner sends here is no PIN.
-        desk.type_text("BIKN1123456");
-        desk.press(Key::Return);
-        desk.taken();
-        for _ in 0..2 {
-            desk.type_text("493817");
-            desk.press(Key::Return);
-        }
-        assert_eq!(desk.activated(), (WORDS.to_owned(), "493817".to_owned()), "{code}");
-    }
-    // The code stays when the office did not take it; after a wrong PIN the PIN alone is asked for again.
-    desk.show(Page::Activation(ActivationStep::Checking), "de");
-    desk.show_named("activation-wrong", "de");
-    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
-    assert!(!desk.find("Der Code ist abgelaufen. Bitte im Amt einen neuen holen.").is_empty());
-    desk.press(Key::Backspace);
-    assert!(!desk.find("Noch\u{a0}1\u{a0}Zeichen").is_empty());
-    desk.press("A");
-    desk.press(Key::Return);
-    pictures::settle();
-    assert!(!desk.find("Neue Administrator-PIN").is_empty());
-    desk.press(Key::Escape);
-    pictures::settle();
-    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS);
-
-    // A slip is mended where it was made.
-    // Another code is scanned over it.
-    desk.type_text(&CODE.replace("konto", "other"));
-    assert_eq!(desk.value("Aktivierungscode vom Amt"), WORDS.replace("konto", "other"));
-    desk.set_up();
-    assert_eq!(desk.value("Aktivierungscode vom Amt"), "", "a code does not outlive its page");
-    desk.type_text("TEILHABE1 kxonto");
-    (0..4).for_each(|_| desk.press(Key::LeftArrow));
-    desk.press(Key::Backspace);
-    desk.press(Key::End);
-    desk.type_text(".example:8443 ");
-    assert_eq!(desk.value("Aktivierungscode vom Amt"), "TEILHABE1 konto.example:8443 ");
-}
-
-/// A further account is asked for the PIN there is, once.
-#[test]
-fn a_set_up_terminal_asks_its_pin_once() {
-    let desk = Desk::new();
-    desk.show(Page::Activation(ActivationStep::Code { problem: None }), "de");
-    desk.type_text(CODE);
-    desk.press(Key::Return);
-    desk.type_text("493817");
-    desk.press(Key::Return);
-    assert_eq!(desk.activated(), (WORDS.to_owned(), "493817".to_owned()));
 }
 
 /// Wherever a finger or Tab has gone, digits and codes get where they belong.
