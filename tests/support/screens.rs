@@ -196,7 +196,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("ready-first", ready(), &|s| {
         s.last.clear();
         s.status.waiting = Waiting::default();
-        s.offers[0].today = 0;
+        s.offers.iter_mut().for_each(|offer| offer.today = 0);
     });
     add("ready-offline", ready(), &|s| {
         offline(s, 1583);
