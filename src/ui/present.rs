@@ -281,11 +281,9 @@ impl Picture<'_> {
                 .and_then(|id| self.screen.offers.iter().find(|offer| offer.id == *id))
                 .map_or(w::UnitKind::Meal, |o| unit(o.unit)),
             amount: result.amount.map(|amount| format::amount(amount, self.language)).unwrap_or_default().into(),
-            tag: text(result.tag.as_ref().map_or("", |tag| tag.as_str())),
             reason: text(result.reason.as_deref().unwrap_or_default()),
             earlier: result.earlier_minute.map(format::clock).unwrap_or_default().into(),
             second_helping: result.second_helping,
-            can_undo: result.can_undo,
             serve_on_paper: result.serve_on_paper,
         }
     }

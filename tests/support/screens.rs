@@ -329,7 +329,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     );
     add("notice", Page::Notice { text: notice, version: 3 }, &all_sent);
     add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
-    add("number-wrong", Page::Number { problem: Some("check_digits".to_owned()), accounts: Vec::new() }, same);
+    add("number-unknown", Page::Number { problem: Some("not_our_code".to_owned()), accounts: Vec::new() }, same);
     let account =
         |(id, name): (&str, &str)| AccountKey { id: AccountId::new(id).unwrap(), municipality: name.to_owned() };
     let accounts =
@@ -364,10 +364,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add(
         "queue-offline",
         queue(
-            vec![
-                Row { record: record(4), tag: Tag::new("0815"), ..waiting_row() },
-                row(5, 724, "4711", RowState::Waiting),
-            ],
+            vec![waiting_row(), row(10, 749, "5530", RowState::Waiting)],
             Some("unreachable"),
             Some(45),
         ),

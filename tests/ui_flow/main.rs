@@ -505,6 +505,14 @@ fn a_number_that_is_not_right_says_so() {
     desk.press("0");
     desk.touch("Weiter");
     assert!(matches!(desk.taken()[..], [OperatorCommand::TypeNumber { .. }]));
+    // Right in itself, and nobody's here.
+    let unknown = "Diese Nummer ist hier nicht bekannt. Bitte mit der Karte vergleichen.";
+    desk.show(Page::Number { problem: Some("not_our_code".to_owned()), accounts: Vec::new() }, "de");
+    assert!(!desk.find(unknown).is_empty() && desk.find("Die Nummer stimmt").is_empty());
+    desk.press(Key::Return);
+    assert!(desk.taken().is_empty());
+    desk.press(Key::Backspace);
+    assert!(desk.find(unknown).is_empty(), "it is another number now");
 }
 
 /// Undo has its own place for as long as it is taken, then stands there without use: a late finger meets nothing else.

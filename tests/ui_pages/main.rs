@@ -105,7 +105,8 @@ fn every_page_at(text_size: u16) {
                     let mut look = |name: &str| {
                         let file = format!("{name}-{variation}");
                         let picture = face.window().window().take_snapshot().expect("the software renderer draws");
-                        if kept(size_name, text_size, scheme, language, &name.replace("-by-hand", "")) {
+                        let page = name.split("-by-hand").next().unwrap_or(name);
+                        if kept(size_name, text_size, scheme, language, page) {
                             pictures::save(&picture, &file);
                         }
                         let weak = unreadable(&face, &picture);
@@ -119,8 +120,13 @@ fn every_page_at(text_size: u16) {
                         faults.of(&variation, found.into_iter().map(|fault| format!("{name}: {fault}")).collect());
                     };
                     look(&name);
-                    if by_hand(&face, &name) {
-                        look(&format!("{name}-by-hand"));
+                    let steps = by_hand(&name);
+                    for (step, act) in steps {
+                        act(&face);
+                        pictures::settle();
+                        look(&format!("{name}-by-hand-{step}"));
+                    }
+                    if !steps.is_empty() {
                         // Whatever hands did ends with the page.
                         face.window().global::<Look<'_>>().set_seconds_left(0);
                         face.show(&screens::screen(Page::Ready { choose_child: false }, language));
@@ -152,45 +158,61 @@ fn every_page_has_its_place_and_can_be_read_at_160_percent() {
     every_page_at(160);
 }
 
-/// States of a page that no picture of the machine brings about, only hands.
-fn by_hand(face: &Face, name: &str) -> bool {
-    let type_text = |text: &str| {
-        for character in text.chars() {
-            let text = slint::SharedString::from(character);
-            face.window().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
-            face.window().window().dispatch_event(WindowEvent::KeyReleased { text });
-        }
-    };
-    match name {
-        "view" => face.window().global::<Look<'_>>().set_seconds_left(20),
-        "detail-booked" => {
-            let all = ElementQuery::from_root(face.window()).find_all();
-            let take_back = all.iter().find(|element| {
-                let label = element.accessible_label().unwrap_or_default();
-                ["Stornieren", "Reverse"].contains(&label.as_str())
-            });
-            take_back.expect("a booking can be taken back").invoke_accessible_default_action();
-        }
-        "number" => type_text("123456789012345678"),
+type Act = fn(&Face);
+
+/// States of a page that no picture of the machine brings about, only hands: one after the other.
+fn by_hand(page: &str) -> &'static [(&'static str, Act)] {
+    match page {
+        "view" => &[("keep", |face| face.window().global::<Look<'_>>().set_seconds_left(20))],
+        "detail-booked" => &[("reasons", |face| press(face, ["Stornieren", "Reverse"]))],
+        "number" => &[
+            ("good", |face| type_text(face, "12345678901244")),
+            ("wrong", |face| type_text(face, "5678")),
+        ],
+        "number-unknown" => &[("asked", |face| type_text(face, "12345678901244\n"))],
+        "sign-on" => &[
+            ("other", |face| {
+                press(face, ["Jemand anders", "Somebody else"]);
+                type_text(face, "12");
+            }),
+            ("pin", |face| type_text(face, "\n4938")),
+        ],
         // With keys for fingers, and a letter where digits should be.
-        "activation-code" => {
-            type_text("TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 17X534");
+        "activation-code" => &[("keys", |face| {
+            type_text(face, "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 17X534");
             pictures::settle();
-            let all = ElementQuery::from_root(face.window()).find_all();
-            let keys = all.iter().find(|element| {
-                let label = element.accessible_label().unwrap_or_default();
-                ["Tasten zeigen", "Show keys"].contains(&label.as_str())
-            });
-            keys.expect("keys can be shown").invoke_accessible_default_action();
-        }
+            press(face, ["Tasten zeigen", "Show keys"]);
+        })],
         // The whole code, and what is asked for after it.
-        "activation-pin" => type_text(
-            "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 1795345470 7YHQ2BDLXKTPIB6ZMOE5RCVJ3A\n4938",
-        ),
-        _ => return false,
+        "activation-pin" => &[
+            ("code", |face| {
+                type_text(face, "TEILHABE1 konto.example:8443 4QQCWNS4NDEFKA5OU3CJNVLZV4 1795345470 ");
+                type_text(face, "7YHQ2BDLXKTPIB6ZMOE5RCVJ3A");
+            }),
+            ("new", |face| type_text(face, "\n4938")),
+            ("repeated", |face| type_text(face, "17\n49")),
+            ("different", |face| type_text(face, "3818\n")),
+        ],
+        _ => &[],
     }
-    pictures::settle();
-    true
+}
+
+fn type_text(face: &Face, text: &str) {
+    for character in text.chars() {
+        let text = slint::SharedString::from(character);
+        face.window().window().dispatch_event(WindowEvent::KeyPressed { text: text.clone() });
+        face.window().window().dispatch_event(WindowEvent::KeyReleased { text });
+    }
+}
+
+/// Presses the key with this name, in German or English.
+fn press(face: &Face, names: [&str; 2]) {
+    let all = ElementQuery::from_root(face.window()).find_all();
+    let key = all.iter().find(|element| {
+        let label = element.accessible_label().unwrap_or_default();
+        names.contains(&label.as_str())
+    });
+    key.unwrap_or_else(|| panic!("no key {names:?}")).invoke_accessible_default_action();
 }
 
 #[test]
