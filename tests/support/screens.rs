@@ -270,6 +270,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("result-r2-practice", Page::Result(result(Some(ResultClass::R2))), &|s| {
         all_sent(s);
         s.status.practice = true;
+        s.armed = true;
     });
     add("result-r3", already(false), &|s| s.armed = true);
     add("result-r3-again", already(true), &|s| s.armed = true);
@@ -324,8 +325,8 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     let notice = texts(
         "Sie sehen bei der Arbeit an diesem Terminal Sozialdaten. Sie dürfen sie nur für die Abrechnung der Leistung \
          benutzen und niemandem weitersagen. Das gilt auch nach dem Ende Ihrer Arbeit hier (§\u{a0}78 SGB\u{a0}X).",
-        "At this terminal you see social data. You may use them for settling the service alone and must not pass them on \
-         to anybody. This holds after the end of your work here, too (§\u{a0}78 SGB\u{a0}X).",
+        "At this terminal you see social data. You may use them only for settling the service and must not pass them on \
+         to anybody. This also holds after your work here has ended (§\u{a0}78 SGB\u{a0}X).",
     );
     add("notice", Page::Notice { text: notice, version: 3 }, &all_sent);
     add("number", Page::Number { problem: None, accounts: Vec::new() }, same);
@@ -341,7 +342,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
 
     add("last-bookings", Page::LastBookings(rows()), &|s| {
         unclear(s, record(9));
-        s.status.later_refusals = 1;
+        s.status.later_refusals = 2;
         s.status.waiting.records = 3;
     });
     add("last-bookings-empty", Page::LastBookings(Vec::new()), &|s| {
@@ -370,11 +371,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
         ),
         &half_past,
     );
-    let mut later = row(8, 700, "9981", RowState::Rejected);
-    later.reason = Some("used_up".to_owned());
-    let mut later_too = row(7, 702, "1177", RowState::Rejected);
-    later_too.reason = Some("card_locked".to_owned());
-    add("later-refusals", Page::LaterRefusals(vec![later, later_too]), &|s| s.status.later_refusals = 2);
+    add("later-refusals", Page::LaterRefusals(refused_later().to_vec()), &|s| s.status.later_refusals = 2);
     add("later-refusals-none", Page::LaterRefusals(Vec::new()), same);
     add("view", Page::View, same);
     add(
@@ -432,15 +429,23 @@ fn waiting_row() -> Row {
     }
 }
 
+/// Booked without the office, which would not have them.
+fn refused_later() -> [Row; 2] {
+    [(7, 702, "1177", "card_locked"), (8, 700, "9981", "used_up")].map(|(n, minute, tag, reason)| Row {
+        reason: Some(reason.to_owned()),
+        ..row(n, minute, tag, RowState::Rejected)
+    })
+}
+
 pub fn rows() -> Vec<Row> {
     // What nobody has seen stands on top.
     let mut rows = vec![row(9, 715, "3344", RowState::Unclear)];
     rows.extend(last());
-    rows.push(Row { reason: Some("used_up".to_owned()), ..row(8, 700, "9981", RowState::Rejected) });
-    rows.push(Row { route: Route::Number, ..row(7, 699, "1177", RowState::Disputed) });
+    rows.extend(refused_later());
+    rows.push(Row { route: Route::Number, ..row(11, 699, "4402", RowState::Disputed) });
     rows.push(Row { reversal: Some(ReversalReason::Undo), ..row(6, 698, "5120", RowState::ReversalWaiting) });
-    for n in 20..30 {
-        rows.push(row(n, u16::try_from(720 - n).unwrap(), "8800", RowState::Booked));
+    for (n, tag) in ["8813", "3067", "9240", "2715", "6638", "1952", "7704", "4081", "5529", "0376"].iter().enumerate() {
+        rows.push(row(20 + n as u128, 696 - u16::try_from(n).unwrap(), tag, RowState::Booked));
     }
     rows
 }

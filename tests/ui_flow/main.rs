@@ -98,7 +98,7 @@ fn fingers_reach_everything_on_the_lane() {
     assert_eq!(record, screens::record(3));
 
     desk.show(Page::Detail(Box::new(screens::row(9, 715, "3344", RowState::Unclear))), "de");
-    desk.touch("Ja, ausgegeben");
+    desk.touch("Ja, bekommen");
     assert!(matches!(desk.taken()[..], [OperatorCommand::Acknowledge(record)] if record == screens::record(9)));
 
     desk.show(Page::LastBookings(screens::rows()), "de");

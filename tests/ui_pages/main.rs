@@ -119,7 +119,10 @@ fn every_page_at(text_size: u16) {
                         }
                         faults.of(&variation, found.into_iter().map(|fault| format!("{name}: {fault}")).collect());
                     };
-                    look(&name);
+                    // What stands there before the first touch is another page's picture, or none.
+                    if !["activation-pin", "number-accounts", "number-unknown"].contains(&name.as_str()) {
+                        look(&name);
+                    }
                     let steps = by_hand(&name);
                     for (step, act) in steps {
                         act(&face);
@@ -169,6 +172,7 @@ fn by_hand(page: &str) -> &'static [(&'static str, Act)] {
             ("good", |face| type_text(face, "12345678901244")),
             ("wrong", |face| type_text(face, "5678")),
         ],
+        "number-accounts" => &[("typed", |face| type_text(face, "12345678901244"))],
         "number-unknown" => &[("asked", |face| type_text(face, "12345678901244\n"))],
         "sign-on" => &[
             ("other", |face| {

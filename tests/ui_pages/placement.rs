@@ -207,6 +207,8 @@ where
             "Headline" => (metrics.get_headline(), 700, true),
             "Title" => (metrics.get_title(), 700, true),
             "Digits" => (metrics.get_digits(), 700, true),
+            "FewDigits" => (metrics.get_few_digits(), 700, true),
+            "StageWord" => (metrics.get_stage_word(), 700, true),
             "ResultWord" => (metrics.get_result_word(), 700, true),
             "ResultSentence" => (metrics.get_result_sentence(), 700, true),
             "BarText" | "Clock" => (metrics.get_bar_text(), 400, false),
