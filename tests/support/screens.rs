@@ -364,11 +364,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     add("queue-empty", queue(Vec::new(), None, None), &all_sent);
     add(
         "queue-offline",
-        queue(
-            vec![waiting_row(), row(10, 749, "5530", RowState::Waiting)],
-            Some("unreachable"),
-            Some(45),
-        ),
+        queue(vec![waiting_row(), row(10, 749, "5530", RowState::Waiting)], Some("unreachable"), Some(45)),
         &half_past,
     );
     add("later-refusals", Page::LaterRefusals(refused_later().to_vec()), &|s| s.status.later_refusals = 2);
@@ -444,7 +440,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(refused_later());
     rows.push(Row { route: Route::Number, ..row(11, 699, "4402", RowState::Disputed) });
     rows.push(Row { reversal: Some(ReversalReason::Undo), ..row(6, 698, "5120", RowState::ReversalWaiting) });
-    for (n, tag) in ["8813", "3067", "9240", "2715", "6638", "1952", "7704", "4081", "5529", "0376"].iter().enumerate() {
+    for (n, tag) in ["8813", "3067", "9240", "2715", "6638", "1952", "7704", "4081", "5529", "0376"].iter().enumerate()
+    {
         rows.push(row(20 + n as u128, 696 - u16::try_from(n).unwrap(), tag, RowState::Booked));
     }
     rows

@@ -78,7 +78,7 @@ fn fingers_reach_everything_on_the_lane() {
     desk.show(Page::Ready { choose_child: false }, "de");
     desk.touch("Alle Buchungen");
     desk.touch("Kartennummer");
-    desk.touch("2\u{a0}ungesendete Buchungen");
+    desk.touch("2\u{a0}ungesendete\u{a0}Buchungen");
     desk.touch("Sprache und Ansicht");
     let opened: Vec<OpenScreen> = desk
         .taken()

@@ -41,7 +41,8 @@ fn a_terminal_is_set_up_by_touch_alone() {
     }
     desk.touch("Weiter");
     assert!(
-        desk.taken().is_empty() && !desk.find("Die beiden PINs waren verschieden. Bitte noch einmal wählen.").is_empty()
+        desk.taken().is_empty()
+            && !desk.find("Die beiden PINs waren verschieden. Bitte noch einmal wählen.").is_empty()
     );
     for _ in 0..2 {
         for digit in "493817".chars() {

@@ -168,10 +168,7 @@ fn by_hand(page: &str) -> &'static [(&'static str, Act)] {
     match page {
         "view" => &[("keep", |face| face.window().global::<Look<'_>>().set_seconds_left(20))],
         "detail-booked" => &[("reasons", |face| press(face, ["Stornieren", "Reverse"]))],
-        "number" => &[
-            ("good", |face| type_text(face, "12345678901244")),
-            ("wrong", |face| type_text(face, "5678")),
-        ],
+        "number" => &[("good", |face| type_text(face, "12345678901244")), ("wrong", |face| type_text(face, "5678"))],
         "number-accounts" => &[("typed", |face| type_text(face, "12345678901244"))],
         "number-unknown" => &[("asked", |face| type_text(face, "12345678901244\n"))],
         "sign-on" => &[
