@@ -285,6 +285,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     let reversed = TapResult { record: Some(record(5)), reason: Some("reversed".to_owned()), ..result(None) };
     add("result-reversed", Page::Result(reversed), &|s| {
         all_sent(s);
+        s.armed = true;
         s.last[0].state = RowState::ReversalWaiting;
         s.status.waiting = Waiting { records: 1, oldest_s: Some(0) };
         s.offers[0].today -= 1;
