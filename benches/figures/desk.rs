@@ -32,7 +32,10 @@ use teilhabe_terminal::{
     },
 };
 
-use crate::state::{Office, Site};
+use crate::{
+    pace::Pace,
+    state::{Office, Site},
+};
 
 /// The name the virtual reader has with the real service; its profile is known.
 const SLOT: &str = "Virtual PCD 00 00";
@@ -71,19 +74,6 @@ pub struct Tap {
     pub reason: Option<String>,
     /// Records that waited when the result was shown.
     pub waiting: u32,
-}
-
-/// How long a card takes over each step.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Pace {
-    /// Powering it.
-    pub power: Duration,
-    /// SELECT.
-    pub select: Duration,
-    /// READ BINARY.
-    pub read: Duration,
-    /// INTERNAL AUTHENTICATE.
-    pub sign: Duration,
 }
 
 /// The application at work.
@@ -279,13 +269,7 @@ struct TimedChannel<'a> {
 
 impl CardChannel for TimedChannel<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, ChannelError> {
-        let pause = match command.get(1) {
-            Some(0xA4) => self.pace.select,
-            Some(0xB0) => self.pace.read,
-            Some(0x88) => self.pace.sign,
-            _ => Duration::ZERO,
-        };
-        timed(self.watch, pause, || self.inner.transmit(command))
+        timed(self.watch, self.pace.of(command), || self.inner.transmit(command))
     }
 
     fn end(self: Box<Self>, disposition: Disposition) {

@@ -1,4 +1,5 @@
-//! The lane at its busiest: thirty children a minute, with the real window, through the real service to the account.
+//! The lane at its busiest: thirty children a minute, with the real window, through the real service to the account, with
+//! cards that take as long as real ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     deck::Laid,
+    pace::Pace,
     program::{Display, Program},
     report::{Figure, Taken, rank_ms},
     stack::Pcscd,
@@ -35,8 +37,16 @@ const LOOK_MS: f64 = 500.0;
 struct Child {
     /// From laying the card on to the first command it gets.
     to_card: Duration,
-    /// From the first command to green.
+    /// From the first command to green, without the time of the card.
     to_green: Duration,
+}
+
+/// What the card met.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    first: Option<Instant>,
+    /// Its own time.
+    took: Duration,
 }
 
 /// `taps` children, one every two seconds.
@@ -76,7 +86,7 @@ pub fn lane(site: &Site, office: &mut Office, pcscd: &Pcscd, taps: u32) -> Taken
     let as_many = booked == records.len() && records.len() == taps as usize;
     Ok(Figure {
         key: "lane",
-        what: "30 taps a minute with the window under Xvfb: commit to green on the screen, worst",
+        what: "30 taps a minute, cards as slow as real ones, window under Xvfb: commit to green on the screen, worst",
         value: worst,
         unit: "ms",
         target: "<= 16.7 ms; none missed, none doubled, no child waits for a picture".to_owned(),
@@ -91,16 +101,24 @@ pub fn lane(site: &Site, office: &mut Office, pcscd: &Pcscd, taps: u32) -> Taken
                       "drawn": frames.len(), "commit_to_drawn_p50": rank_ms(&frames, 0.5), "p99": rank_ms(&frames, 0.99),
                       "within_a_frame": frames.iter().filter(|frame| frame.as_secs_f64() * 1000.0 <= FRAME_MS).count(),
                       "laid_on_to_first_command": { "p50": rank_ms(&card, 0.5), "max": rank_ms(&card, 1.0) },
-                      "first_command_to_green": { "p50": rank_ms(&green, 0.5), "max": rank_ms(&green, 1.0) },
+                      "first_command_to_green_beyond_the_card": { "p50": rank_ms(&green, 0.5), "max": rank_ms(&green, 1.0) },
                       "memory_grown_mb": grown, "seconds": first.elapsed().as_secs() }),
     })
 }
 
 fn one(program: &Program, office: &mut Office, pcscd: &Pcscd, records: &mut BTreeSet<String>) -> Option<Child> {
-    let spoken = Arc::<Mutex<Option<Instant>>>::default();
-    let hears = Arc::clone(&spoken);
-    let card = office.card().witnessed(move |_| {
-        hears.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    let heard = Arc::<Mutex<Heard>>::default();
+    let hears = Arc::clone(&heard);
+    let card = office.card().witnessed(move |command| {
+        let rest = {
+            let mut heard = hears.lock().unwrap_or_else(PoisonError::into_inner);
+            let power = if heard.first.is_none() { Pace::REAL.power } else { Duration::ZERO };
+            heard.first.get_or_insert_with(Instant::now);
+            let rest = power + Pace::REAL.of(command);
+            heard.took += rest;
+            rest
+        };
+        thread::sleep(rest);
     });
     while program.next(Duration::ZERO).is_some() {}
     let laid_at = Instant::now();
@@ -110,11 +128,11 @@ fn one(program: &Program, office: &mut Office, pcscd: &Pcscd, records: &mut BTre
     while let Some((at, line)) = program.next(end.saturating_duration_since(Instant::now())) {
         let green = line["screen"] == "result" && matches!(line["class"].as_str(), Some("R1" | "R2"));
         let Some(record) = line["record"].as_str().filter(|_| green) else { continue };
-        let heard = *spoken.lock().unwrap_or_else(PoisonError::into_inner);
+        let Heard { first, took } = *heard.lock().unwrap_or_else(PoisonError::into_inner);
         // The picture of the child before may still be told once more.
-        let Some(heard) = heard.filter(|heard| *heard < at) else { continue };
+        let Some(first) = first.filter(|first| *first < at) else { continue };
         if records.insert(record.to_owned()) {
-            child = Some(Child { to_card: heard - laid_at, to_green: at - heard });
+            child = Some(Child { to_card: first - laid_at, to_green: (at - first).saturating_sub(took) });
             break;
         }
     }

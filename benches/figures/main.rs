@@ -27,6 +27,7 @@ mod ledger;
 #[path = "../../tests/support/line.rs"]
 #[allow(dead_code, reason = "the campaign needs more of it")]
 mod line;
+mod pace;
 mod program;
 mod proof;
 mod reader;

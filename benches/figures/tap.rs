@@ -6,8 +6,9 @@ use serde_json::json;
 use teilhabe_terminal::terminal::screen::ResultClass;
 
 use crate::{
-    desk::{Desk, Pace, Tap},
+    desk::{Desk, Tap},
     floor,
+    pace::Pace,
     report::{Figure, Taken, rank_ms},
     state::{Office, Scale, Site, census},
 };
@@ -65,8 +66,7 @@ pub fn online(site: &Site, office: &mut Office, scale: Scale) -> Taken<Vec<Figur
     let desk = Desk::open(site);
     desk.warm_up(office);
     let quick = taps(&desk, office, scale.taps / 5)?;
-    let ms = Duration::from_millis;
-    desk.pace(Pace { power: ms(40), select: ms(20), read: ms(60), sign: ms(150) });
+    desk.pace(Pace::REAL);
     let slow = taps(&desk, office, scale.taps / 10)?;
     drop(desk);
     let reading = column(&quick, |tap| tap.to_reading);
