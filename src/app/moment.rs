@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::{
     domain::time::{At, ClockState},
@@ -69,23 +69,21 @@ impl Moments {
         let behind = wall.as_second() + BEHIND.as_secs().cast_signed() < self.floor.as_second();
         let apart = self.told && self.offset_ms.unsigned_abs() > APART_MS;
         let trusted = !behind && !apart && !jumped && (self.told || clock.synchronised());
-        let local = wall.to_zoned(self.zone.clone());
-        let minute_of_day = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
+        let local = self.local(wall);
         At {
             monotonic,
             wall: Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall),
             floor: self.floor.max(wall),
             today: local.date(),
-            minute_of_day,
+            minute_of_day: u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs()),
             clock: ClockState { trusted, offset_ms: self.offset_ms, boot: clock.boot() },
         }
     }
 
-    /// Local minutes since midnight of an instant, for lists.
+    /// Local time of an instant, for lists.
     #[must_use]
-    pub fn minute_of_day(&self, instant: Timestamp) -> u16 {
-        let local = instant.to_zoned(self.zone.clone());
-        u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+    pub fn local(&self, instant: Timestamp) -> DateTime {
+        self.zone.to_datetime(instant)
     }
 }
 

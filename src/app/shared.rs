@@ -210,8 +210,7 @@ impl Shared {
             .map(|row| Row {
                 record: row.record,
                 account: row.account,
-                tapped_at: row.tapped_at,
-                minute_of_day: moments.minute_of_day(row.tapped_at),
+                tapped_at: moments.local(row.tapped_at),
                 service_date: row.service_date,
                 offer: row.offer,
                 quantity: row.quantity,

@@ -157,6 +157,7 @@ impl Terminal {
         let near = |catalogue: &Catalogue| catalogue.limits.near(self.books.waiting.records, oldest_s);
         StatusBar {
             site: site.map(|view| view.site_name.clone()).unwrap_or_default(),
+            today: at.today,
             minute_of_day: at.minute_of_day,
             reader: self.reader.state,
             reader_name: self.reader.name.clone(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::{Date, DateTime};
 
 pub use crate::domain::booking::BookingState as RowState;
 use crate::domain::{
@@ -184,6 +184,8 @@ impl Waiting {
 pub struct StatusBar {
     /// Where this is, as the account names it.
     pub site: String,
+    /// Local day.
+    pub today: Date,
     /// Local time, minutes since midnight.
     pub minute_of_day: u16,
     /// The reader.
@@ -219,10 +221,8 @@ pub struct Row {
     pub record: RecordId,
     /// The account it is owed to.
     pub account: AccountId,
-    /// When, UTC.
-    pub tapped_at: Timestamp,
-    /// Local time of the tap, minutes since midnight.
-    pub minute_of_day: u16,
+    /// Local time of the tap.
+    pub tapped_at: DateTime,
     /// Day of the service.
     pub service_date: Date,
     /// What.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 
 use crate::domain::amount::Cents;
 
@@ -18,6 +18,20 @@ pub(super) fn amount(cents: Cents, language: &str) -> String {
 /// `12:04` from minutes since midnight.
 pub(super) fn clock(minute_of_day: u16) -> String {
     format!("{:02}:{:02}", minute_of_day / 60 % 24, minute_of_day % 60)
+}
+
+/// `12:04`.
+pub(super) fn time(time: Time) -> String {
+    format!("{:02}:{:02}", time.hour(), time.minute())
+}
+
+/// `20.11.` in German, `20 Nov` in English: for lists, where the year goes without saying. The blank does not break.
+pub(super) fn day(date: Date, language: &str) -> String {
+    if language == "de" {
+        format!("{:02}.{:02}.", date.day(), date.month())
+    } else {
+        date.strftime("%d\u{a0}%b").to_string()
+    }
 }
 
 /// `20.11.2026` in German, `2026-11-20` in English.
@@ -72,6 +86,7 @@ mod tests {
         assert_eq!(amount(cents, "en"), "€1234.05");
         let day = jiff::civil::date(2026, 3, 9);
         assert_eq!((date(day, "de"), date(day, "en")), ("09.03.2026".to_owned(), "2026-03-09".to_owned()));
+        assert_eq!((self::day(day, "de"), self::day(day, "en")), ("09.03.".to_owned(), "09\u{a0}Mar".to_owned()));
         assert_eq!((clock(0), clock(724), clock(1439)), ("00:00".into(), "12:04".into(), "23:59".into()));
     }
 

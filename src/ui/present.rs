@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use jiff::civil::Date;
 use slint::{ComponentHandle, Global, Model, ModelRc, SharedString, VecModel};
 
 use super::{format, window as w};
@@ -248,16 +249,14 @@ impl Picture<'_> {
     }
 
     fn booking(&self, row: &s::Row) -> w::Booking {
-        let tapped_on = row.tapped_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let another_day = row.service_date != tapped_on;
+        let served = Some(row.service_date).filter(|day| *day != self.screen.status.today);
+        let of_day =
+            |written: fn(Date, &str) -> String| served.map(|day| written(day, self.language)).unwrap_or_default();
         w::Booking {
             record: text(row.record.to_string()),
-            time: format::clock(row.minute_of_day).into(),
-            date: if another_day {
-                format::date(row.service_date, self.language).into()
-            } else {
-                SharedString::default()
-            },
+            time: format::time(row.tapped_at.time()).into(),
+            day: of_day(format::day).into(),
+            date: of_day(format::date).into(),
             offer: self.title(&row.offer).into(),
             amount: format::amount(row.amount, self.language).into(),
             tag: text(row.tag.as_ref().map_or("", |tag| tag.as_str())),

@@ -466,8 +466,7 @@ pub fn row(number: u128, state: RowState) -> Row {
     Row {
         record: claims::record_id(number),
         account: claims::account_id("musterstadt"),
-        tapped_at: claims::instant(claims::NOON),
-        minute_of_day: 720,
+        tapped_at: claims::date(claims::TODAY).at(12, 0, 0, 0),
         service_date: claims::date(claims::TODAY),
         offer: claims::offer_id("lunch"),
         quantity: Quantity::Meal,

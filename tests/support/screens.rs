@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::date;
+use jiff::civil::{Date, date};
 use teilhabe_terminal::{
     domain::{
         amount::{Cents, Quantity, Unit},
@@ -43,8 +43,12 @@ pub fn row(n: u128, minute_of_day: u16, tag: &str, state: RowState) -> Row {
     Row {
         record: record(n),
         account: AccountId::new("musterstadt").unwrap(),
-        tapped_at: "2026-11-20T11:04:00Z".parse().unwrap(),
-        minute_of_day,
+        tapped_at: date(2026, 11, 20).at(
+            i8::try_from(minute_of_day / 60).unwrap(),
+            i8::try_from(minute_of_day % 60).unwrap(),
+            0,
+            0,
+        ),
         service_date: date(2026, 11, 20),
         offer: lunch(),
         quantity: Quantity::Meal,
@@ -120,6 +124,7 @@ pub fn screen(page: Page, language: &str) -> Screen {
         page,
         status: StatusBar {
             site: "Mensa Nordschule".to_owned(),
+            today: date(2026, 11, 20),
             minute_of_day: 724,
             reader: ReaderState::Ready,
             reader_name: Some("ACS ACR1252 1S CL Reader PICC".to_owned()),
@@ -368,7 +373,9 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
         queue(vec![waiting_row(), row(10, 749, "5530", RowState::Waiting)], Some("unreachable"), Some(45)),
         &half_past,
     );
-    add("later-refusals", Page::LaterRefusals(refused_later().to_vec()), &|s| s.status.later_refusals = 2);
+    add("later-refusals", Page::LaterRefusals(refused_later().map(|row| on(date(2026, 11, 18), row)).to_vec()), &|s| {
+        s.status.later_refusals = 2
+    });
     add("later-refusals-none", Page::LaterRefusals(Vec::new()), same);
     add("view", Page::View, same);
     add(
@@ -434,6 +441,10 @@ fn refused_later() -> [Row; 2] {
     })
 }
 
+pub fn on(day: Date, row: Row) -> Row {
+    Row { tapped_at: day.to_datetime(row.tapped_at.time()), service_date: day, ..row }
+}
+
 pub fn rows() -> Vec<Row> {
     // What nobody has seen stands on top.
     let mut rows = vec![row(9, 715, "3344", RowState::Unclear)];
@@ -443,7 +454,8 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row { reversal: Some(ReversalReason::Undo), ..row(6, 698, "5120", RowState::ReversalWaiting) });
     for (n, tag) in ["8813", "3067", "9240", "2715", "6638", "1952", "7704", "4081", "5529", "0376"].iter().enumerate()
     {
-        rows.push(row(20 + n as u128, 696 - u16::try_from(n).unwrap(), tag, RowState::Booked));
+        let row = row(20 + n as u128, 696 - u16::try_from(n).unwrap(), tag, RowState::Booked);
+        rows.push(if n < 3 { row } else { on(date(2026, 11, 19), row) });
     }
     rows
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use desk::Desk;
 use i_slint_backend_testing::{ElementHandle, mock_elapsed_time};
+use jiff::civil::date;
 use slint::{ComponentHandle, SharedString, platform::Key, platform::WindowEvent};
 use teilhabe_terminal::{
     domain::record::ReversalReason,
@@ -107,6 +108,28 @@ fn fingers_reach_everything_on_the_lane() {
     assert_eq!((unsent(&desk), booked(&desk)), (1, 1));
     desk.touch("Ungesendet");
     assert_eq!((unsent(&desk), booked(&desk)), (1, 0));
+}
+
+/// In the morning the last five are those of the day before; what the office refuses, it refuses days later.
+#[test]
+fn a_row_of_another_day_says_its_day() {
+    let desk = Desk::new();
+    let thursday = screens::on(date(2026, 11, 19), screens::row(3, 30, "2209", RowState::Booked));
+    // Half past midnight here is the evening before at Greenwich.
+    let rows = vec![screens::row(4, 30, "0815", RowState::Booked), thursday.clone()];
+    for (language, day, full, offer, amount, booked) in [
+        ("de", "19.11.", "19.11.2026", "Mittagessen", "4,30\u{a0}€", "Gebucht"),
+        ("en", "19\u{a0}Nov", "2026-11-19", "Lunch", "€4.30", "Booked"),
+    ] {
+        let stands = |text: &str| assert_eq!(desk.find(text).len(), 1, "{text}");
+        desk.show(Page::LastBookings(rows.clone()), language);
+        stands(&format!("{day} 00:30 {offer} …2209, {booked}"));
+        stands(&format!("00:30 {offer} …0815, {booked}"));
+        desk.show(Page::LaterRefusals(vec![thursday.clone()]), language);
+        stands(&format!("{day} ·\u{a0}00:30 · {offer} ·\u{a0}…\u{2060}2209"));
+        desk.show(Page::Detail(Box::new(thursday.clone())), language);
+        stands(&format!("00:30 ·\u{a0}{full} ·\u{a0}{amount} ·\u{a0}…\u{2060}2209"));
+    }
 }
 
 /// The account's answer comes while somebody is asked why a booking is taken back.
