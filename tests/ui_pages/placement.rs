@@ -200,7 +200,7 @@ where
         let (size, weight, wraps) = match style.as_str() {
             "Body" | "Paragraph" => (metrics.get_body(), 400, true),
             "Strong" => (metrics.get_body(), 700, true),
-            "Label" => (metrics.get_label(), 400, true),
+            "Label" | "Note" => (metrics.get_label(), 400, true),
             "StrongLabel" => (metrics.get_label(), 700, true),
             "Caption" | "CaptionParagraph" => (metrics.get_caption(), 400, true),
             "StrongCaption" => (metrics.get_caption(), 700, true),
