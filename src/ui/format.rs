@@ -30,16 +30,16 @@ pub(super) fn day(date: Date, language: &str) -> String {
     if language == "de" {
         format!("{:02}.{:02}.", date.day(), date.month())
     } else {
-        date.strftime("%d\u{a0}%b").to_string()
+        date.strftime("%-d\u{a0}%b").to_string()
     }
 }
 
-/// `20.11.2026` in German, `2026-11-20` in English.
+/// `20.11.2026` in German, `20 Nov 2026` in English. The blanks do not break.
 pub(super) fn date(date: Date, language: &str) -> String {
     if language == "de" {
         format!("{:02}.{:02}.{:04}", date.day(), date.month(), date.year())
     } else {
-        date.to_string()
+        date.strftime("%-d\u{a0}%b\u{a0}%Y").to_string()
     }
 }
 
@@ -85,15 +85,15 @@ mod tests {
         assert_eq!(amount(cents, "de"), "1234,05\u{a0}€");
         assert_eq!(amount(cents, "en"), "€1234.05");
         let day = jiff::civil::date(2026, 3, 9);
-        assert_eq!((date(day, "de"), date(day, "en")), ("09.03.2026".to_owned(), "2026-03-09".to_owned()));
-        assert_eq!((self::day(day, "de"), self::day(day, "en")), ("09.03.".to_owned(), "09\u{a0}Mar".to_owned()));
+        assert_eq!((date(day, "de"), date(day, "en")), ("09.03.2026".to_owned(), "9\u{a0}Mar\u{a0}2026".to_owned()));
+        assert_eq!((self::day(day, "de"), self::day(day, "en")), ("09.03.".to_owned(), "9\u{a0}Mar".to_owned()));
         assert_eq!((clock(0), clock(724), clock(1439)), ("00:00".into(), "12:04".into(), "23:59".into()));
     }
 
     #[test]
     fn instants_are_read_as_day_and_hour() {
         for (text, german, english) in [
-            ("2026-11-20T23:00:00Z", "20.11.2026, 23:00 UTC", "2026-11-20, 23:00 UTC"),
+            ("2026-11-20T23:00:00Z", "20.11.2026, 23:00 UTC", "20\u{a0}Nov\u{a0}2026, 23:00 UTC"),
             ("next week", "next week", "next week"),
         ] {
             assert_eq!((instant(text, "de"), instant(text, "en")), (german.to_owned(), english.to_owned()));

@@ -258,7 +258,7 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     });
     add(
         "confirm",
-        Page::Confirm { offer: lunch(), quantity: Quantity::Meal, amount: cents(430), tag: Tag::new("4711") },
+        Page::Confirm { offer: lunch(), quantity: Quantity::Meal, amount: cents(430), tag: Tag::new("5096") },
         same,
     );
     add("waiting", Page::Waiting { offer: lunch() }, same);
@@ -449,13 +449,15 @@ pub fn rows() -> Vec<Row> {
     // What nobody has seen stands on top.
     let mut rows = vec![row(9, 715, "3344", RowState::Unclear)];
     rows.extend(last());
-    rows.extend(refused_later());
     rows.push(Row { route: Route::Number, ..row(11, 699, "4402", RowState::Disputed) });
     rows.push(Row { reversal: Some(ReversalReason::Undo), ..row(6, 698, "5120", RowState::ReversalWaiting) });
-    for (n, tag) in ["8813", "3067", "9240", "2715", "6638", "1952", "7704", "4081", "5529", "0376"].iter().enumerate()
-    {
-        let row = row(20 + n as u128, 696 - u16::try_from(n).unwrap(), tag, RowState::Booked);
-        rows.push(if n < 3 { row } else { on(date(2026, 11, 19), row) });
-    }
+    let booked = |tags: &[&str], from: u16, day: Date| {
+        let row = |(minute, tag): (u16, &&str)| on(day, row(u128::from(minute), minute, tag, RowState::Booked));
+        (0..from).rev().zip(tags).map(row).collect::<Vec<_>>()
+    };
+    rows.extend(booked(&["8813"], 697, date(2026, 11, 20)));
+    rows.extend(booked(&["3067", "9240"], 730, date(2026, 11, 19)));
+    rows.extend(refused_later().map(|row| on(date(2026, 11, 18), row)));
+    rows.extend(booked(&["2715", "6638", "1952", "7704", "4081", "5529", "0376"], 699, date(2026, 11, 18)));
     rows
 }

@@ -119,7 +119,7 @@ fn a_row_of_another_day_says_its_day() {
     let rows = vec![screens::row(4, 30, "0815", RowState::Booked), thursday.clone()];
     for (language, day, full, offer, amount, booked) in [
         ("de", "19.11.", "19.11.2026", "Mittagessen", "4,30\u{a0}€", "Gebucht"),
-        ("en", "19\u{a0}Nov", "2026-11-19", "Lunch", "€4.30", "Booked"),
+        ("en", "19\u{a0}Nov", "19\u{a0}Nov\u{a0}2026", "Lunch", "€4.30", "Booked"),
     ] {
         let stands = |text: &str| assert_eq!(desk.find(text).len(), 1, "{text}");
         desk.show(Page::LastBookings(rows.clone()), language);
@@ -179,7 +179,7 @@ fn a_number_is_entered_by_keyboard_alone() {
     let check = 98 - (123_456_789_012_u64 * 100) % 97;
     desk.type_text(&format!("2{check:02}9"));
     desk.press(Key::Backspace);
-    assert!(!desk.find("Die Nummer stimmt").is_empty());
+    assert!(!desk.find("Die Nummer ist vollständig").is_empty());
     desk.press(Key::Return);
     let taken = desk.taken();
     let [OperatorCommand::TypeNumber { number, second_factor: None, account: None }] = &taken[..] else {
@@ -531,7 +531,7 @@ fn a_number_that_is_not_right_says_so() {
     // Right in itself, and nobody's here.
     let unknown = "Diese Nummer ist hier nicht bekannt. Bitte mit der Karte vergleichen.";
     desk.show(Page::Number { problem: Some("not_our_code".to_owned()), accounts: Vec::new() }, "de");
-    assert!(!desk.find(unknown).is_empty() && desk.find("Die Nummer stimmt").is_empty());
+    assert!(!desk.find(unknown).is_empty() && desk.find("Die Nummer ist vollständig").is_empty());
     desk.press(Key::Return);
     assert!(desk.taken().is_empty());
     desk.press(Key::Backspace);

@@ -208,6 +208,7 @@ where
             "Title" => (metrics.get_title(), 700, true),
             "Digits" => (metrics.get_digits(), 700, true),
             "FewDigits" => (metrics.get_few_digits(), 700, true),
+            "StageLine" => (metrics.get_stage_line(), 700, true),
             "StageWord" => (metrics.get_stage_word(), 700, true),
             "ResultWord" => (metrics.get_result_word(), 700, true),
             "ResultSentence" => (metrics.get_result_sentence(), 700, true),
