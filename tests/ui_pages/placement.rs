@@ -242,8 +242,13 @@ where
         }
         seen.push((text, rect, scrolls));
     }
-    // Nor does a key or a row.
+    // Nor does a key or a row, and no key stands in the margin.
+    let margin = metrics.get_margin() * 0.5;
     for key in root(component).match_inherits("Pressable").find_all() {
+        let rect = Rect::of(&key);
+        if rect.left < margin || rect.right > window.right - margin {
+            faults.push(format!("'{}' stands in the margin", key.accessible_label().unwrap_or_default()));
+        }
         for text in key.query_descendants().match_inherits("Styled").find_all() {
             if !Rect::of(&text).inside(&Rect::of(&key)) {
                 faults.push(format!("'{}' leaves its key", text.accessible_id().unwrap_or_default()));
