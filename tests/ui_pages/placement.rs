@@ -243,7 +243,7 @@ where
         seen.push((text, rect, scrolls));
     }
     // Nor does a key or a row, and no key stands in the margin.
-    let margin = metrics.get_margin() * 0.5;
+    let margin = metrics.get_margin() - 1.0;
     for key in root(component).match_inherits("Pressable").find_all() {
         let rect = Rect::of(&key);
         if rect.left < margin || rect.right > window.right - margin {
