@@ -236,7 +236,7 @@ fn a_profile_speaks_for_its_reader() {
         let unusable = "SCM Micro SCL3711 Contactless Reader & NFC 00 00";
         bench.readers.plug(unusable, None);
         let said = advice(&mut bench, ReaderState::Unsupported).await;
-        assert!(said["de"].contains("anderen Kartenleser") && said["en"].contains("another card reader"), "{said:?}");
+        assert!(said["de"].contains("anderen Leser") && said["en"].contains("another card reader"), "{said:?}");
         bench.readers.unplug(unusable);
         bench.readers.plug_model(ACR122U, ReaderIdentity::default(), &[]);
         assert!(advice(&mut bench, ReaderState::Ready).await.is_empty(), "nothing is wrong");

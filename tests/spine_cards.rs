@@ -177,7 +177,7 @@ fn a_reader_is_told_about_in_the_words_of_its_profile() {
         line["reader"]["state"] == "unsupported"
             && line["reader"]["advice"].as_str().is_some_and(|text| text.contains(part))
     };
-    let seen = terminal.wait("advice in German", |line| says(line, "anderen Kartenleser"));
+    let seen = terminal.wait("advice in German", |line| says(line, "anderen Leser"));
     assert_eq!(seen["reader"]["name"], "SCM SCL3711");
     terminal.command(json!({"command": "language", "lang": "en"}));
     terminal.wait("advice in English", |line| says(line, "another card reader"));
