@@ -47,7 +47,7 @@ pub(super) fn date(date: Date, language: &str) -> String {
 pub(super) fn instant(text: &str, language: &str) -> String {
     let Ok(instant) = text.parse::<jiff::Timestamp>() else { return harmless(text) };
     let instant = instant.to_zoned(jiff::tz::TimeZone::UTC);
-    format!("{}, {:02}:{:02} UTC", date(instant.date(), language), instant.hour(), instant.minute())
+    format!("{}, {} UTC", date(instant.date(), language), time(instant.time()))
 }
 
 /// Groups of four, with blanks that do not break inside and may break between.
