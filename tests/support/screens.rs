@@ -235,12 +235,10 @@ pub fn all(language: &str) -> Vec<(String, Screen)> {
     }
     add("reader-unsupported-known", ready(), &|s| {
         s.status.reader = ReaderState::Unsupported;
-        s.status.reader_advice = [
-            ("de", "Der SCL3711 eignet sich nicht. Bitte einen anderen Leser anschließen."),
-            ("en", "The SCL3711 is not suitable for this terminal. Please connect another card reader."),
-        ]
-        .map(|(language, text)| (language.to_owned(), text.to_owned()))
-        .into();
+        s.status.reader_advice =
+            [("de", "SCL3711 gegen anderen Leser tauschen."), ("en", "Swap the SCL3711 for another card reader.")]
+                .map(|(language, text)| (language.to_owned(), text.to_owned()))
+                .into();
     });
     add("reading", Page::Reading { slow: false }, same);
     add("reading-slow", Page::Reading { slow: true }, same);
