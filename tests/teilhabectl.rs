@@ -534,7 +534,7 @@ fn advice_is_in_the_language_of_the_installation() {
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("kein Leser ist ansprechbar"));
 }
 
-/// A reader of a known model that is plugged in and that the smart-card service does not list: its profile says why.
+/// A reader of a known model that is plugged in and that the smart-card service does not list: its profile says what to do.
 #[test]
 fn doctor_knows_readers_the_service_does_not() {
     let device = |id: &str, vendor: &str, product: &str, bcd: &str| {
@@ -554,8 +554,8 @@ fn doctor_knows_readers_the_service_does_not() {
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let root = machine(&files);
     for (locale, expected) in [
-        ("de_DE.UTF-8", ["Bitte den Leser tauschen", "eignet sich nicht"]),
-        ("en_GB.UTF-8", ["Please replace the reader", "is not suitable for this terminal"]),
+        ("de_DE.UTF-8", ["Bitte den Leser tauschen", "SCL3711 gegen anderen Leser tauschen"]),
+        ("en_GB.UTF-8", ["Please replace the reader", "Swap the SCL3711 for another card reader"]),
     ] {
         let arguments = ["--json", "--data", "/nonexistent", "doctor", "--root", root.path().to_str().unwrap()];
         let findings = lines(&teilhabectl_in(locale, None, &arguments));
